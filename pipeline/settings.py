@@ -1,0 +1,117 @@
+"""What each Lambda function is told about the world: one frozen dataclass per function.
+
+CDK writes it with `as_env()` and the handler reads it with `from_env()`, so that a setting cannot be spelled in
+two ways. Endpoints are not here: they come from the SDK's own AWS_ENDPOINT_URL variables, which is why the same
+code runs in AWS and on a laptop.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Mapping, Self
+
+
+class SettingsMissing(Exception):
+    """A function was deployed without a variable it needs; the message names the variable."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Base of all settings: every field is a string and travels as VOD_<FIELD>."""
+
+    def as_env(self) -> dict[str, str]:
+        return {_variable(field): getattr(self, field) for field in _fields(self)}
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
+        missing = [_variable(field) for field in _fields(cls) if _variable(field) not in env]
+        if missing:
+            raise SettingsMissing(f"{cls.__name__} needs {', '.join(missing)} in the function's environment")
+        return cls(**{field: env[_variable(field)] for field in _fields(cls)})
+
+
+def _variable(field: str) -> str:
+    return f"VOD_{field.upper()}"
+
+
+def _fields(settings: Settings | type[Settings]) -> list[str]:
+    return [field.name for field in dataclasses.fields(settings)]
+
+
+@dataclasses.dataclass(frozen=True)
+class StartSettings(Settings):
+    table: str
+    state_machine_arn: str
+
+
+@dataclasses.dataclass(frozen=True)
+class IngestSettings(Settings):
+    table: str
+    outputs_bucket: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ProbeSettings(Settings):
+    table: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PlanSettings(Settings):
+    outputs_bucket: str
+
+
+@dataclasses.dataclass(frozen=True)
+class TranscodeSettings(Settings):
+    table: str
+    outputs_bucket: str
+    mediaconvert_role_arn: str
+    mediaconvert_queue_arn: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvertSettings(Settings):
+    outputs_bucket: str
+
+
+@dataclasses.dataclass(frozen=True)
+class VerifySettings(Settings):
+    outputs_bucket: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PublishSettings(Settings):
+    table: str
+    outputs_bucket: str
+    delivery_url: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportSettings(Settings):
+    table: str
+    sources_bucket: str
+
+
+@dataclasses.dataclass(frozen=True)
+class RejectSettings(Settings):
+    table: str
+    outputs_bucket: str
+    sources_bucket: str
+
+
+@dataclasses.dataclass(frozen=True)
+class CompleteSettings(Settings):
+    table: str
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordSettings(Settings):
+    table: str
+    topic_arn: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SiteSettings(Settings):
+    """The custom resource that copies the built player page beside the outputs."""
+
+    outputs_bucket: str
