@@ -59,6 +59,7 @@ class ProbeSettings(Settings):
 @dataclasses.dataclass(frozen=True)
 class PlanSettings(Settings):
     outputs_bucket: str
+    profile: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +68,7 @@ class TranscodeSettings(Settings):
     outputs_bucket: str
     mediaconvert_role_arn: str
     mediaconvert_queue_arn: str
+    jobs_queue_url: str
 
 
 @dataclasses.dataclass(frozen=True)
