@@ -1,0 +1,126 @@
+"""Turns S3 keys into ids, and ids into prefixes: nothing else in the house knows what a key looks like.
+
+Keys reach us with spaces, unicode, `+`, `%`, `..`, quotes and newlines, up to 1,024 bytes of UTF-8 (S3 User Guide,
+"Naming Amazon S3 objects"). EventBridge events carry them unencoded. Everything that leaves this module as an id is
+made of [a-z0-9-] only, so that it can be an execution name, a table key, an S3 prefix, a URL and a job's UserMetadata.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+UPLOADS = "uploads/"
+RECEIPTS = "receipts/"
+ASSETS = "a/"
+WORK = "w/"
+
+#: Every prefix that we write to; a synth-time guard compares them with what starts the pipeline.
+WRITTEN_PREFIXES = (RECEIPTS, ASSETS, WORK)
+
+CAPTION_SUFFIXES = (".srt", ".vtt")
+SIDECAR_SUFFIXES = (*CAPTION_SUFFIXES, ".json", ".jpg", ".jpeg", ".png", ".txt", ".md5", ".sha256", ".xml")
+_MAX_KEY_BYTES = 1024
+_SEQUENCER_WIDTH = 64
+_CAPTION = re.compile(
+    r"(?:\.(?P<language>[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*))?(?P<marks>(?:\.(?:forced|sdh|cc))*)\.(?P<format>srt|vtt)",
+    re.IGNORECASE,
+)
+
+
+def file_name(key: str) -> str:
+    return key.rsplit("/", 1)[-1]
+
+
+def stem(key: str) -> str:
+    """The key without its last extension: what a sidecar must share with its film, folders included."""
+    folder, _, name = key.rpartition("/")
+    base = name.rsplit(".", 1)[0] if "." in name.lstrip(".") else name
+    return f"{folder}/{base}" if folder else base
+
+
+def title(key: str) -> str:
+    """What we call the film until somebody gives it a title: its file name without the extension."""
+    return file_name(stem(key)).strip() or "Untitled"
+
+
+def is_film(key: str) -> bool:
+    """Whether an uploaded key is to be treated as a film.
+
+    Everything is, except folders, hidden and system files, and sidecars: a text file named film.mp4, or a PDF, gets
+    an answer in plain words instead of silence.
+    """
+    name = file_name(key)
+    hidden = name.startswith((".", "~")) or name.lower() in {"thumbs.db", "desktop.ini"}
+    return key.startswith(UPLOADS) and bool(name) and not hidden and not name.lower().endswith(SIDECAR_SUFFIXES)
+
+
+def asset_id(bucket: str, key: str) -> str:
+    """The asset of a source key: readable, stable, and never another key's. At most 51 characters."""
+    words = unicodedata.normalize("NFKD", title(key)).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", words).strip("-")[:40].strip("-") or "film"
+    return f"{slug}-{_digest(f'{bucket}/{key}')}"
+
+
+def version(version_id: str | None, etag: str, sequencer: str) -> str:
+    """One id per upload. An unversioned bucket says version id "null"; there etag and sequencer tell uploads apart."""
+    if version_id and version_id != "null":
+        return _digest(version_id)
+    return _digest(f"{etag}/{sequencer}")
+
+
+def order(sequencer: str) -> str:
+    """A sequencer that compares as text. S3 says to right-pad the shorter one with zeros ("Event message structure")."""
+    return sequencer.upper().ljust(_SEQUENCER_WIDTH, "0")
+
+
+def execution_name(asset: str, version: str, revision: int) -> str:
+    """At most 80 characters (StartExecution); searchable in the console by every part."""
+    return f"{asset}-{version}-r{revision}"
+
+
+def run(version: str, revision: int) -> str:
+    """One run of one version: the folder name below v/ and w/."""
+    return f"{version}-r{revision}"
+
+
+def pointer_prefix(asset: str) -> str:
+    return f"{ASSETS}{asset}/"
+
+
+def run_prefix(asset: str, version: str, revision: int) -> str:
+    return f"{ASSETS}{asset}/v/{run(version, revision)}/"
+
+
+def work_prefix(asset: str, version: str, revision: int) -> str:
+    return f"{WORK}{asset}/{run(version, revision)}/"
+
+
+def receipt_key(upload_key: str) -> str:
+    """Where the receipt of an upload lies: the same path under receipts/, shortened with a hash where S3's limit bites."""
+    key = f"{RECEIPTS}{upload_key.removeprefix(UPLOADS)}.json"
+    if len(key.encode()) <= _MAX_KEY_BYTES:
+        return key
+    tail = f"-{_digest(upload_key)}.json"
+    kept = key.encode()[: _MAX_KEY_BYTES - len(tail)].decode("utf-8", "ignore")
+    return kept + tail
+
+
+def caption_parts(film_key: str, candidate: str) -> tuple[str, frozenset[str], str] | None:
+    """(language or "und", marks, format) when `candidate` is a caption sidecar of `film_key`, else None.
+
+    film.srt, film.en.srt, film.pt-BR.vtt and film.fr.forced.vtt belong to film.mov; filmed.srt does not.
+    """
+    base = stem(film_key)
+    if not candidate.startswith(base + "."):
+        return None
+    match = _CAPTION.fullmatch(candidate[len(base) :])
+    if not match:
+        return None
+    marks = frozenset(mark.lower() for mark in match["marks"].split(".") if mark)
+    return (match["language"] or "und", marks, match["format"].lower())
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:10]
