@@ -1,0 +1,50 @@
+"""What MediaConvert needs of us: a queue of our own, and a role that reads uploads and writes outputs.
+
+The queue is ours so that events and permissions can be told apart by its ARN: another environment in the same
+account, or somebody's jobs in the default queue, are none of our business.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import Aws
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_mediaconvert as mediaconvert
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from pipeline.media import keys
+from pipeline.stacks.naming import named
+
+
+class Transcode(Construct):
+    def __init__(self, scope: Construct, construct_id: str, sources: s3.IBucket, outputs: s3.IBucket) -> None:
+        super().__init__(scope, construct_id)
+        queue = mediaconvert.CfnQueue(self, "Queue", pricing_plan="ON_DEMAND", status="ACTIVE")
+        self.queue_arn = named(queue, "MediaConvertQueue").attr_arn
+        self.role = named(_role(self, self.queue_arn, sources, outputs), "MediaConvertRole")
+
+
+def _role(scope: Construct, queue_arn: str, sources: s3.IBucket, outputs: s3.IBucket) -> iam.Role:
+    return iam.Role(
+        scope,
+        "Role",
+        description="MediaConvert reads uploads and writes versions of assets with it",
+        assumed_by=iam.ServicePrincipal(
+            "mediaconvert.amazonaws.com",
+            # "The value of aws:SourceArn must be the ARN of the MediaConvert queue" (MediaConvert User Guide,
+            # Cross-service confused deputy prevention).
+            conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}, "ArnLike": {"aws:SourceArn": queue_arn}},
+        ),
+        inline_policies={
+            "Films": iam.PolicyDocument(
+                statements=[
+                    iam.PolicyStatement(
+                        actions=["s3:GetObject"], resources=[sources.arn_for_objects(f"{keys.UPLOADS}*")]
+                    ),
+                    iam.PolicyStatement(
+                        actions=["s3:PutObject"], resources=[outputs.arn_for_objects(f"{keys.ASSETS}*")]
+                    ),
+                ]
+            )
+        },
+    )
