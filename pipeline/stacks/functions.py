@@ -10,8 +10,6 @@ error (Lambda.Unknown "Task timed out", retried) and not as States.Timeout.
 from __future__ import annotations
 
 import dataclasses
-import tempfile
-from pathlib import Path
 from typing import Mapping
 
 from aws_cdk import AssetHashType, Aws, Duration, RemovalPolicy
@@ -29,6 +27,7 @@ from pipeline import bundle, settings
 from pipeline.media import keys
 from pipeline.stacks import grants
 from pipeline.stacks.naming import named
+from pipeline.stacks.staging import staged
 from pipeline.stacks.transcode import Transcode
 
 MEDIACONVERT = "mediaconvert.amazonaws.com"
@@ -43,7 +42,9 @@ class World:
     table: dynamodb.ITable
     topic: sns.ITopic
     transcode: Transcode
+    jobs: sqs.IQueue
     delivery_url: str
+    profile: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +95,7 @@ def steps(world: World) -> list[Row]:
         Row(
             "plan",
             "Chooses the rungs and writes the MediaConvert job settings",
-            settings.PlanSettings(outputs_bucket=outputs),
+            settings.PlanSettings(outputs_bucket=outputs, profile=w.profile),
             60,
             (grants.write_outputs(w.outputs, keys.WORK),),
         ),
@@ -106,6 +107,7 @@ def steps(world: World) -> list[Row]:
                 outputs_bucket=outputs,
                 mediaconvert_role_arn=w.transcode.role.role_arn,
                 mediaconvert_queue_arn=w.transcode.queue_arn,
+                jobs_queue_url=w.jobs.queue_url,
             ),
             60,
             (
@@ -114,8 +116,10 @@ def steps(world: World) -> list[Row]:
                 grants.read_uploads(w.sources),
                 grants.list_bucket(w.sources),
                 grants.submit_jobs(w.transcode.queue_arn),
-                grants.jobs(w.transcode, "Get", "Cancel"),
+                grants.jobs(w.transcode, "Get"),
                 grants.pass_role(w.transcode.role, MEDIACONVERT),
+                # The answer of a job that ended unheard, to the queue that MediaConvert's own events take.
+                grants.send(w.jobs),
             ),
         ),
         Row(
@@ -174,9 +178,7 @@ def steps(world: World) -> list[Row]:
     ]
 
 
-def answers(
-    world: World, machine: sfn.StateMachine, uploads: sqs.IQueue, jobs: sqs.IQueue, unrecorded: sqs.IQueue
-) -> list[Row]:
+def answers(world: World, machine: sfn.StateMachine, uploads: sqs.IQueue, unrecorded: sqs.IQueue) -> list[Row]:
     """The functions that answer events: an upload, a MediaConvert job's news, an execution's bad end."""
     w, table = world, world.table.table_name
     return [
@@ -197,7 +199,7 @@ def answers(
             settings.CompleteSettings(table=table),
             30,
             (
-                grants.consume(jobs),
+                grants.consume(w.jobs),
                 grants.records(w.table, "Get", "Update"),
                 grants.answer_tokens(machine),
                 grants.jobs(w.transcode, "Get"),
@@ -275,8 +277,6 @@ class Functions(Construct):
 def _code() -> lambda_.Code:
     """The zip, by our own fingerprint: whoever deploys can compute it without CDK."""
     files = bundle.code_files()
-    folder = Path(tempfile.mkdtemp(prefix="vod-code-"))
-    bundle.stage(files, folder)
     return lambda_.Code.from_asset(
-        str(folder), asset_hash=bundle.fingerprint(files), asset_hash_type=AssetHashType.CUSTOM
+        staged(files), asset_hash=bundle.fingerprint(files), asset_hash_type=AssetHashType.CUSTOM
     )

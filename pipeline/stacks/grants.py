@@ -65,7 +65,7 @@ def probe_sources() -> iam.PolicyStatement:
 
 def submit_jobs(queue_arn: str) -> iam.PolicyStatement:
     """Submit to and look for jobs in our queue only: a search must name the queue."""
-    return allow(["mediaconvert:CreateJob", "mediaconvert:ListJobs", "mediaconvert:SearchJobs"], [queue_arn])
+    return allow(["mediaconvert:CreateJob", "mediaconvert:ListJobs"], [queue_arn])
 
 
 def jobs(scope: Construct, *verbs: str) -> iam.PolicyStatement:

