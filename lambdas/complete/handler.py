@@ -1,0 +1,51 @@
+"""Answer the steps that wait for MediaConvert: the only function that resolves task tokens.
+
+In: an SQS batch of MediaConvert's "Job State Change" events (and answers that `transcode` posts in the same shape).
+Out: the messages to try again. COMPLETE succeeds the step, ERROR and CANCELED fail it by our error's name, everything
+else is a heartbeat. Answers that come twice, late, or for an attempt that is no longer the newest, do no harm.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pipeline.aws import executions
+from pipeline.aws.batch import each_message
+from pipeline.aws.table import AssetTable
+from pipeline.media import errors, outputs
+from pipeline.media.asset import Upload
+from pipeline.settings import CompleteSettings
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    table = AssetTable(CompleteSettings.from_env().table)
+    return each_message(event, lambda body: answer(json.loads(body)["detail"], table))
+
+
+def answer(detail: dict[str, Any], table: AssetTable) -> bool:
+    """Pass on what MediaConvert said; False when nobody waits for it."""
+    metadata = detail.get("userMetadata") or {}
+    if not {"asset_id", "version", "revision", "role", "attempt"} <= metadata.keys():
+        return False  # a job that somebody else put into our queue
+    record = table.job_of(metadata)
+    if record is None or str(record.get("attempt")) != metadata["attempt"]:
+        return False
+    upload, role, token = Upload.from_state(record["upload"]), record["role"], record["task_token"]
+    status = detail["status"]
+    if status == "COMPLETE":
+        table.job_status(upload, role, status, 100)
+        return executions.succeed(token, outputs.from_complete_event(detail))
+    if status in ("ERROR", "CANCELED"):
+        table.job_status(upload, role, status)
+        return executions.fail(token, _error(detail, status))
+    percent = (detail.get("jobProgress") or {}).get("jobPercentComplete")
+    table.job_progress(upload, role, "PROGRESSING", percent)
+    return executions.heartbeat(token)
+
+
+def _error(detail: dict[str, Any], status: str) -> errors.VodError:
+    evidence = {"job_id": detail["jobId"], "queue": detail.get("queue")}
+    if status == "CANCELED":
+        return errors.TranscodeFailed("TRANSCODE_CANCELED", f"MediaConvert job {detail['jobId']} was cancelled", evidence)
+    return errors.from_mediaconvert(int(detail.get("errorCode") or 1999), detail.get("errorMessage") or "no message", evidence)

@@ -1,0 +1,42 @@
+"""Ingest upload: open the asset's record and find what came with the film.
+
+In: {upload}. Out: the `asset` part {title, captions}. Raises SourceRejected (missing, empty) and SourceSuperseded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.aws import objects, pointers
+from pipeline.aws.faults import handles_faults
+from pipeline.aws.table import AssetTable
+from pipeline.media import keys
+from pipeline.media.asset import Upload
+from pipeline.media.errors import SourceRejected
+from pipeline.settings import IngestSettings
+
+
+@handles_faults
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    settings = IngestSettings.from_env()
+    upload = Upload.from_state(event["upload"])
+    size = objects.require_current(upload)
+    if size == 0:
+        raise SourceRejected("INPUT_EMPTY", f"{keys.file_name(upload.key)} is empty: 0 bytes", {"key": upload.key})
+    title = keys.title(upload.key)
+    table = AssetTable(settings.table)
+    table.open_asset(upload, title)
+    table.mark(upload, "transcoding")
+    pointers.show(settings.outputs_bucket, upload, title, "processing")
+    return {"title": title, "captions": _captions(upload)}
+
+
+def _captions(upload: Upload) -> list[dict[str, Any]]:
+    """Caption sidecars that lie beside the film now, in the order of their keys."""
+    found = []
+    for key in objects.keys_below(upload.bucket, keys.stem(upload.key) + "."):
+        parts = keys.caption_parts(upload.key, key)
+        if parts:
+            language, marks, _ = parts
+            found.append({"key": key, "language": language, "marks": sorted(marks)})
+    return found

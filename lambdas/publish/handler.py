@@ -1,0 +1,44 @@
+"""Publish asset: point the stable URLs at this run. After this viewers can play it.
+
+In: {upload, asset, outputs, verified}. Out: the `playback` part: url, hls, dash. Raises SourceSuperseded where a
+newer upload was published first, PointerContended where another run is publishing right now.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.aws import objects, pointers
+from pipeline.aws.faults import handles_faults
+from pipeline.aws.table import AssetTable, now
+from pipeline.media import manifest, playback
+from pipeline.media.asset import Upload
+from pipeline.settings import PublishSettings
+
+
+@handles_faults
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    settings = PublishSettings.from_env()
+    upload = Upload.from_state(event["upload"])
+    verified, title = event["verified"], event["asset"]["title"]
+    tracks = playback.caption_tracks(event["outputs"]["captions"])
+    best = verified["renditions"][0]
+    asset_json = playback.published(upload, title, verified, tracks, (best["width"], best["height"]), now())
+    table = AssetTable(settings.table)
+    pointers.publish(table, settings.outputs_bucket, upload, title, _manifests(settings.outputs_bucket, upload, verified, tracks), asset_json)
+    table.mark(upload, "published")
+    return {
+        "url": playback.playback_url(settings.delivery_url, upload.asset_id),
+        "hls": playback.manifest_url(settings.delivery_url, upload.asset_id, "index.m3u8"),
+        "dash": playback.manifest_url(settings.delivery_url, upload.asset_id, "index.mpd"),
+    }
+
+
+def _manifests(bucket: str, upload: Upload, verified: dict[str, Any], tracks: tuple[manifest.CaptionTrack, ...]) -> dict[str, str]:
+    """Our two manifests, whose URIs point into the run's folder; copies that stand inside the folder are kept with it."""
+    multivariant = objects.read(bucket, upload.run_prefix + verified["hls"]).decode()
+    mpd = objects.read(bucket, upload.run_prefix + verified["dash"]).decode()
+    for name, text in (("index.m3u8", manifest.hls(multivariant, "", tracks)), ("index.mpd", manifest.dash(mpd, "", tracks))):
+        objects.write(bucket, upload.run_prefix + name, text, pointers.CONTENT_TYPES[name])
+    folder = f"v/{upload.run}/"
+    return {"index.m3u8": manifest.hls(multivariant, folder, tracks), "index.mpd": manifest.dash(mpd, folder, tracks)}

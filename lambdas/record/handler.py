@@ -1,0 +1,48 @@
+"""Record a failure: what no Catch sees. Step Functions says FAILED, TIMED_OUT or ABORTED through EventBridge.
+
+In: one "Step Functions Execution Status Change" event. Out: what was recorded. Writes status, error, cause and the
+box that failed to the version's record, cancels the run's jobs that are still alive, tells the operators' topic.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pipeline.aws import executions, topic, transcoder
+from pipeline.aws.faults import handles_faults
+from pipeline.aws.table import AssetTable
+from pipeline.media import errors
+from pipeline.media.asset import Upload
+from pipeline.settings import RecordSettings
+
+_ALIVE = ("INTENDED", "SUBMITTED", "PROGRESSING")
+
+
+@handles_faults
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    settings = RecordSettings.from_env()
+    detail = event["detail"]
+    upload = _upload(detail)
+    if upload is None:
+        return {"recorded": False}  # an execution somebody started by hand with an input of their own
+    table = AssetTable(settings.table)
+    failure = _failure(detail)
+    table.mark(upload, "failed", error=failure)
+    cancelled = [job["job_id"] for job in table.jobs(upload) if job.get("status") in _ALIVE and job.get("job_id") and transcoder.cancel(job["job_id"])]
+    topic.announce(settings.topic_arn, "failed", upload, {"error": failure, "execution_arn": detail["executionArn"]})
+    return {"recorded": True, "cancelled": cancelled}
+
+
+def _upload(detail: dict[str, Any]) -> Upload | None:
+    try:
+        return Upload.from_state(json.loads(detail["input"])["upload"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _failure(detail: dict[str, Any]) -> dict[str, Any]:
+    error, cause = detail.get("error") or detail["status"], detail.get("cause") or ""
+    parsed = errors.parse_cause(error, cause)
+    evidence = {**parsed["evidence"], "execution": detail["name"], "status": detail["status"], "error": error}
+    return {**parsed, "evidence": evidence, "state": executions.failed_state(detail["executionArn"])}

@@ -1,0 +1,47 @@
+"""Report upload, Report superseded: write the receipt that content teams read beside their upload.
+
+In: {upload, asset, source, verified, playback}, or {upload, error} for an upload that was replaced. Out: where the
+receipt lies.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.aws import objects
+from pipeline.aws.faults import handles_faults
+from pipeline.aws.table import AssetTable
+from pipeline.media import errors, playback
+from pipeline.media.asset import Upload
+from pipeline.media.keys import receipt_key
+from pipeline.settings import ReportSettings
+
+
+@handles_faults
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    settings = ReportSettings.from_env()
+    upload = Upload.from_state(event["upload"])
+    receipt = _published(upload, event) if "playback" in event else _superseded(upload, event, settings)
+    key = receipt_key(upload.key)
+    objects.write_json(settings.sources_bucket, key, receipt)
+    return {"status": receipt["status"], "receipt": key}
+
+
+def _published(upload: Upload, event: dict[str, Any]) -> dict[str, Any]:
+    verified = event["verified"]
+    return playback.receipt(
+        upload,
+        "published",
+        title=event["asset"]["title"],
+        playback=event["playback"],
+        source=event["source"],
+        duration_ms=verified["duration_ms"],
+        renditions=verified["renditions"],
+        captions=event.get("captions"),
+    )
+
+
+def _superseded(upload: Upload, event: dict[str, Any], settings: ReportSettings) -> dict[str, Any]:
+    error = errors.parse_cause(event["error"]["Error"], event["error"]["Cause"])
+    AssetTable(settings.table).mark(upload, "superseded", error=error)
+    return playback.receipt(upload, "superseded", error=error)

@@ -1,0 +1,104 @@
+"""S3, as the steps need it: heads, small texts, conditional writes, listings. Films never pass through here."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pipeline.aws.clients import client
+from pipeline.aws.faults import code_of, status_of
+from pipeline.media.asset import Upload
+from pipeline.media.errors import OutputMissing, PointerContended, SourceRejected, SourceSuperseded
+
+_JSON = "application/json"
+
+
+def require_current(upload: Upload) -> int:
+    """Size in bytes of the upload, when it still is the current object of its key.
+
+    MediaConvert and Probe read the current object: there is no version field in their APIs. Raises SourceSuperseded
+    where a newer upload lies there, SourceRejected (INPUT_MISSING) where nothing does.
+    """
+    head = head_object(upload.bucket, upload.key)
+    name = upload.key
+    if head is None:
+        raise SourceRejected("INPUT_MISSING", f"{name} is no longer in {upload.bucket}", {"bucket": upload.bucket, "key": upload.key})
+    found = head.get("VersionId")
+    if upload.version_id and found and found != upload.version_id:
+        raise SourceSuperseded("SOURCE_SUPERSEDED", f"{name} was uploaded again", {"this_version_id": upload.version_id, "current_version_id": found})
+    return head["ContentLength"]
+
+
+def head_object(bucket: str, key: str) -> dict[str, Any] | None:
+    try:
+        return client("s3").head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if status_of(error) == 404:
+            return None
+        raise
+
+
+def read(bucket: str, key: str) -> bytes:
+    """Raises OutputMissing with the object's name."""
+    try:
+        return client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if status_of(error) == 404:
+            raise OutputMissing("OUTPUT_MISSING", f"s3://{bucket}/{key} does not exist", {"bucket": bucket, "key": key}) from error
+        raise
+
+
+def read_with_etag(bucket: str, key: str) -> tuple[bytes | None, str | None]:
+    """(body, ETag) for a conditional write later; (None, None) where nothing lies there."""
+    try:
+        answer = client("s3").get_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if status_of(error) == 404:
+            return None, None
+        raise
+    return answer["Body"].read(), answer["ETag"]
+
+
+def write(bucket: str, key: str, body: str | bytes, content_type: str) -> None:
+    client("s3").put_object(Bucket=bucket, Key=key, Body=_bytes(body), ContentType=content_type)
+
+
+def write_json(bucket: str, key: str, value: Any) -> None:
+    write(bucket, key, to_json(value), _JSON)
+
+
+def replace(bucket: str, key: str, body: str | bytes, content_type: str, etag: str | None) -> None:
+    """Write only over what was read: If-Match, or If-None-Match where nothing was there. Raises PointerContended.
+
+    S3 User Guide, "How to prevent object overwrites with conditional writes": 412 when the object changed, 409 when
+    another conditional write is under way.
+    """
+    condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+    try:
+        client("s3").put_object(Bucket=bucket, Key=key, Body=_bytes(body), ContentType=content_type, **condition)
+    except ClientError as error:
+        if status_of(error) in (409, 412) or (etag and status_of(error) == 404):
+            raise PointerContended("POINTER_CONTENDED", f"s3://{bucket}/{key} changed while it was being replaced", {"key": key, "reason": code_of(error)}) from error
+        raise
+
+
+def sizes_below(bucket: str, prefix: str) -> dict[str, int]:
+    """Size in bytes of every object below `prefix`, by its path without the prefix."""
+    pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {entry["Key"].removeprefix(prefix): entry["Size"] for page in pages for entry in page.get("Contents", [])}
+
+
+def keys_below(bucket: str, prefix: str, limit: int = 1000) -> list[str]:
+    """Up to `limit` keys that begin with `prefix`; one page, for looking around a film."""
+    answer = client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=limit)
+    return [entry["Key"] for entry in answer.get("Contents", [])]
+
+
+def to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1)
+
+
+def _bytes(body: str | bytes) -> bytes:
+    return body.encode() if isinstance(body, str) else body

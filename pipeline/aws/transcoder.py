@@ -1,0 +1,134 @@
+"""MediaConvert, as the pipeline needs it: one job per asset, version, revision and role, never two alive at once.
+
+The task token and the intent are in the table before CreateJob is called. A repeat of the step (a retry, a redrive,
+a heartbeat that was missed) therefore finds the job instead of paying for another: by its id, or, where the function
+died between CreateJob and saving the id, by its UserMetadata. ERROR and CANCELED never count as found. The answer of
+a job that ended unheard is posted to the same queue that MediaConvert's events take, so that one function alone
+resolves tokens.
+
+MediaConvert's ClientRequestToken holds for one minute only (User Guide, "Preventing duplicate jobs"); it is set, but
+nothing relies on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pipeline.aws.clients import client
+from pipeline.aws.faults import code_of, is_passing
+from pipeline.aws.table import AssetTable
+from pipeline.media.asset import Upload
+from pipeline.media.errors import SourceUnreadable, TranscodeFailed
+from pipeline.settings import TranscodeSettings
+
+_ALIVE = ("SUBMITTED", "PROGRESSING")
+_SEARCH_PAGES = 5
+
+
+def probe(url: str) -> dict[str, Any]:
+    """MediaConvert's ProbeResult of an s3:// URL. Raises SourceUnreadable where MediaConvert cannot read the file."""
+    try:
+        results = client("mediaconvert").probe(InputFiles=[{"FileUrl": url}]).get("ProbeResults") or [{}]
+        return results[0]
+    except ClientError as error:
+        if is_passing(error) or code_of(error) != "BadRequestException":
+            raise
+        message = error.response["Error"].get("Message", "")
+        raise SourceUnreadable("INPUT_NOT_A_FILM", f"the file cannot be read as a film: {message}", {"probe": message}) from error
+
+
+def transcode(upload: Upload, role: str, job_settings: dict[str, Any], task_token: str, settings: TranscodeSettings) -> str:
+    """See that exactly one live job works on this role and that its answer will reach `task_token`. Returns its id."""
+    table = AssetTable(settings.table)
+    before = table.intend(upload, role, task_token)
+    attempt = int(before.get("attempt", 0))
+    job = _existing_job(before, upload, role, attempt)
+    if job and job["Status"] in _ALIVE:
+        table.submitted(upload, role, job["Id"])
+        return job["Id"]
+    if job and job["Status"] == "COMPLETE":
+        table.submitted(upload, role, job["Id"])
+        _post_answer(job, settings.jobs_queue_url)
+        return job["Id"]
+    table.attempt(upload, role, attempt + 1)
+    job_id = _create(upload, role, attempt + 1, job_settings, settings)
+    table.submitted(upload, role, job_id)
+    return job_id
+
+
+def cancel(job_id: str) -> bool:
+    """Cancel a job; False when it had already ended."""
+    try:
+        client("mediaconvert").cancel_job(Id=job_id)
+        return True
+    except ClientError as error:
+        if code_of(error) in ("ConflictException", "BadRequestException", "NotFoundException"):
+            return False
+        raise
+
+
+def metadata(upload: Upload, role: str, attempt: int) -> dict[str, str]:
+    """UserMetadata of a job: how its events, and a lost job, are found again. ASCII ids only, never the key."""
+    return {"asset_id": upload.asset_id, "version": upload.version, "revision": str(upload.revision), "role": role, "attempt": str(attempt)}
+
+
+def _existing_job(before: dict[str, Any], upload: Upload, role: str, attempt: int) -> dict[str, Any] | None:
+    if before.get("job_id"):
+        return client("mediaconvert").get_job(Id=before["job_id"])["Job"]
+    if attempt:
+        return _find(metadata(upload, role, attempt))
+    return None
+
+
+def _find(wanted: dict[str, str]) -> dict[str, Any] | None:
+    """The newest job with this UserMetadata, among the newest hundred: it was created moments ago, or never."""
+    request: dict[str, Any] = {"MaxResults": 20, "Order": "DESCENDING"}
+    for _ in range(_SEARCH_PAGES):
+        answer = client("mediaconvert").list_jobs(**request)
+        for job in answer.get("Jobs", []):
+            if job.get("UserMetadata") == wanted:
+                return job
+        if not answer.get("NextToken"):
+            return None
+        request["NextToken"] = answer["NextToken"]
+    return None
+
+
+def _create(upload: Upload, role: str, attempt: int, job_settings: dict[str, Any], settings: TranscodeSettings) -> str:
+    wanted = metadata(upload, role, attempt)
+    try:
+        answer = client("mediaconvert").create_job(
+            Role=settings.mediaconvert_role_arn,
+            Queue=settings.mediaconvert_queue_arn,
+            UserMetadata=wanted,
+            ClientRequestToken=hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:64],
+            StatusUpdateInterval="SECONDS_10",
+            Settings=job_settings,
+        )
+    except ClientError as error:
+        if is_passing(error):
+            raise
+        code = "TRANSCODE_NOT_ALLOWED" if code_of(error) in ("ForbiddenException", "AccessDeniedException") else "TRANSCODE_SETTINGS"
+        raise TranscodeFailed(code, f"MediaConvert refused the job: {error.response['Error'].get('Message', '')}", {"role": role, "error": code_of(error)}) from error
+    return answer["Job"]["Id"]
+
+
+def _post_answer(job: dict[str, Any], queue_url: str) -> None:
+    """Say again what the job's last event said, in the event's shape, to the queue that events take."""
+    detail = {
+        "jobId": job["Id"],
+        "status": job["Status"],
+        "queue": job.get("Queue"),
+        "userMetadata": job.get("UserMetadata", {}),
+        "outputGroupDetails": [
+            {"outputDetails": [{"durationInMs": output.get("DurationInMs", 0)} for output in group.get("OutputDetails", [])]}
+            for group in job.get("OutputGroupDetails", [])
+        ],
+    }
+    body = {"source": "aws.mediaconvert", "detail-type": "MediaConvert Job State Change", "detail": detail}
+    client("sqs").send_message(QueueUrl=queue_url, MessageBody=json.dumps(body))
+

@@ -1,0 +1,107 @@
+"""asset.json and receipts: what players, content teams and programs read about an asset.
+
+In: an upload and what became of it. Out: plain dictionaries, written by others. URIs in asset.json are relative to
+its own URL, so that they hold on any domain.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from pipeline.media.asset import Upload
+from pipeline.media.keys import ASSETS
+from pipeline.media.manifest import CaptionTrack
+
+#: What viewers read while there is nothing to play.
+MESSAGES = {
+    "processing": "This film is still being prepared. It will play here as soon as it is ready.",
+    "rejected": "This film could not be prepared. Its owner has been told why.",
+    "removed": "This film has been removed.",
+}
+
+
+def playback_url(delivery_url: str, asset_id: str) -> str:
+    return f"{delivery_url}/?asset={asset_id}"
+
+
+def manifest_url(delivery_url: str, asset_id: str, name: str) -> str:
+    return f"{delivery_url}/{ASSETS}{asset_id}/{name}"
+
+
+def published(
+    upload: Upload, title: str, verified: dict[str, Any], captions: tuple[CaptionTrack, ...], frame: tuple[int, int], published_at: str
+) -> dict[str, Any]:
+    """asset.json of a film that plays. frame is the best rendition's width and height in pixels."""
+    folder = f"v/{upload.run}/"
+    return {
+        "schema": 1,
+        "asset_id": upload.asset_id,
+        "status": "published",
+        "title": title,
+        "duration_ms": verified["duration_ms"],
+        "version": upload.version,
+        "revision": upload.revision,
+        "hls": "index.m3u8",
+        "dash": "index.mpd",
+        "poster": folder + verified["poster"] if verified["poster"] else None,
+        "download": folder + verified["download"] if verified["download"] else None,
+        "width": frame[0],
+        "height": frame[1],
+        "has_audio": verified["has_audio"],
+        "captions": [{"language": track.language, "label": track.label, "vtt": folder + track.vtt} for track in captions],
+        "renditions": [
+            {key: rendition[key] for key in ("name", "width", "height", "bitrate_bps", "codecs")} for rendition in verified["renditions"]
+        ],
+        "published_at": published_at,
+        "order": upload.order,
+    }
+
+
+def unpublished(upload: Upload, title: str, status: str) -> dict[str, Any]:
+    """asset.json of an asset that does not play: processing, rejected or removed."""
+    return {
+        "schema": 1,
+        "asset_id": upload.asset_id,
+        "status": status,
+        "title": title,
+        "message": MESSAGES[status],
+        "version": upload.version,
+        "revision": upload.revision,
+        "order": upload.order,
+    }
+
+
+def may_replace(existing: dict[str, Any] | None, new: dict[str, Any]) -> bool:
+    """Whether asset.json may change from `existing` to `new`: never back to an older upload, never from playing to not.
+
+    A removed asset comes back with a newer upload only. The order of two uploads is the sequencer's.
+    """
+    if existing is None:
+        return True
+    older = str(existing.get("order", "")) > new["order"]
+    if older or (existing["status"] == "published" and new["status"] in ("processing", "rejected")):
+        return False
+    if existing.get("order") == new["order"]:
+        return new["status"] != "processing" or existing["status"] == "processing" or new["revision"] > existing.get("revision", 0)
+    return True
+
+
+def receipt(upload: Upload, status: str, **parts: Any) -> dict[str, Any]:
+    """The receipt of one upload: what came, what became of it, and what to do about it."""
+    return {
+        "schema": 1,
+        "file": upload.key,
+        "asset_id": upload.asset_id,
+        "version": upload.version,
+        "revision": upload.revision,
+        "size_bytes": upload.size,
+        "status": status,
+        **{name: part for name, part in parts.items() if part is not None},
+    }
+
+
+def caption_tracks(outputs: list[dict[str, Any]]) -> tuple[CaptionTrack, ...]:
+    """Read the convert step's part of the state back into tracks."""
+    fields = {field.name for field in dataclasses.fields(CaptionTrack)}
+    return tuple(CaptionTrack(**{key: value for key, value in track.items() if key in fields}) for track in outputs)
