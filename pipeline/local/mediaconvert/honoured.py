@@ -1,0 +1,416 @@
+"""What the local engine honours: a table, so that nothing a job asks for is ignored in silence.
+
+In: a CreateJob request that keeps to the service model and to MediaConvert's own rules. Out: for every setting the
+engine does not do as MediaConvert would, a refusal with the setting's full path and value. A row says which values of a
+setting are honoured and why; values that mean "off" or "the default" are honoured by doing nothing. A setting without
+a row is not honoured, whatever its value; an empty list asks for nothing and passes.
+
+A row marked `needed` is for a setting whose AWS default the engine does not do: leaving it out is refused as well.
+`python -m pipeline.local.mediaconvert.honoured` prints docs/local-mediaconvert.md, whose tables are these.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+# --- kinds of permission -----------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Honoured:
+    """A set of values: how it is called in messages and in the table, and the test for it."""
+
+    words: str
+    accepts: Callable[[Any], bool]
+
+
+ANY = Honoured("any", lambda value: True)
+
+
+def only(*values: Any) -> Honoured:
+    return Honoured(", ".join(str(value) for value in values), lambda value: value in values)
+
+
+def between(low: float, high: float) -> Honoured:
+    return Honoured(f"{low} to {high}", lambda value: low <= value <= high)
+
+
+def where(words: str, accepts: Callable[[Any], bool]) -> Honoured:
+    return Honoured(words, accepts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    path: str  # "A.B[].C{}.D": [] is each item of a list, {} each value of a map
+    values: Honoured
+    why: str
+    needed: bool = False
+
+
+def _under(prefix: str, *rows: Row) -> tuple[Row, ...]:
+    return tuple(dataclasses.replace(row, path=f"{prefix}.{row.path}") for row in rows)
+
+
+# --- the request around the settings -----------------------------------------------------------------------------
+
+REQUEST = (
+    Row("Role", ANY, "kept and shown; the engine reads and writes with the local stack's own credentials"),
+    Row("Queue", ANY, "a name or an ARN of an existing queue; Default when left out"),
+    Row("Priority", ANY, "within the queue, the highest first"),
+    Row("ClientRequestToken", ANY, "the same token within a minute of success returns the first job"),
+    Row("UserMetadata{}", ANY, "kept, shown, and in every event"),
+    Row("Tags{}", ANY, "kept; ListTagsForResource shows them"),
+    Row("StatusUpdateInterval", ANY, "the time between STATUS_UPDATE events"),
+    Row("BillingTagsSource", ANY, "kept and shown; nothing is billed"),
+    Row("AccelerationSettings.Mode", only("DISABLED", "PREFERRED"), "PREFERRED runs unaccelerated, as it may in AWS"),
+    Row("SimulateReservedQueue", only("DISABLED"), "there are no reserved queues"),
+)
+
+# --- the settings ------------------------------------------------------------------------------------------------
+
+JOB = (
+    Row("AdAvailOffset", only(0), "no ad avails"),
+    Row("TimecodeConfig.Source", only("ZEROBASED", "EMBEDDED"), "no timecode is written, so its start has no effect"),
+)
+
+_AUDIO_SELECTOR = _under(
+    "AudioSelectors{}",
+    Row("DefaultSelection", ANY, "with one input the named selector always exists"),
+    Row("SelectorType", only("TRACK"), "the only selection the engine makes"),
+    Row("Tracks", where("one track number", lambda value: len(value) == 1), "counted from 1 among the audio tracks"),
+    Row("Tracks[]", ANY, "the first audio track when left out"),
+    Row("Offset", only(0), "no shift against the picture"),
+    Row("ProgramSelection", only(0, 1), "matters to Dolby E only"),
+    Row("AudioDurationCorrection", only("DISABLED"), "timestamps are always followed"),
+)
+
+_VIDEO_SELECTOR = _under(
+    "VideoSelector",
+    Row("Rotate", ANY, "AUTO follows the file's own rotation; no rotation when left out, as in AWS"),
+    Row("ColorSpace", only("FOLLOW"), "colour is taken from the source"),
+    Row("ColorSpaceUsage", only("FALLBACK"), "as above"),
+    Row("SampleRange", only("FOLLOW"), "as above"),
+    Row("AlphaBehavior", only("DISCARD"), "no key and fill outputs"),
+    Row("PadVideo", only("DISABLED"), "no black frames are added"),
+    Row("EmbeddedTimecodeOverride", only("NONE"), "no timecode is read"),
+)
+
+INPUT = (
+    Row("Inputs", where("exactly one input", lambda value: len(value) == 1), "inputs are not stitched together"),
+    *_under(
+        "Inputs[]",
+        Row("FileInput", where("s3:// URLs", lambda value: value.startswith("s3://")), "nothing is fetched over HTTP"),
+        Row("TimecodeSource", only("ZEROBASED", "EMBEDDED"), "matters to clipping and overlays only"),
+        *_VIDEO_SELECTOR,
+        *_AUDIO_SELECTOR,
+        Row("FilterEnable", only("AUTO", "DISABLE"), "AUTO finds nothing that needs the filter"),
+        Row("FilterStrength", only(0), "as above"),
+        Row("DeblockFilter", only("DISABLED"), "no filter before the encode"),
+        Row("DenoiseFilter", only("DISABLED"), "no filter before the encode"),
+        Row("AdvancedInputFilter", only("DISABLED"), "no filter before the encode"),
+        Row("PsiControl", ANY, "the demuxer reads both"),
+        Row("InputScanType", only("AUTO"), "progressive segmented frames are not told apart"),
+    ),
+)
+
+_CMAF_GROUP = _under(
+    "CmafGroupSettings",
+    Row("Destination", ANY, "s3://bucket/prefix/base: the last part begins every file's name"),
+    Row("SegmentControl", only("SEGMENTED_FILES"), "one file for each segment"),
+    Row("SegmentLength", between(1, 60), "seconds; 10 when left out, as in AWS"),
+    Row("SegmentLengthControl", only("EXACT", "GOP_MULTIPLE"), "the same thing, since segments are whole GOPs"),
+    Row("FragmentLength", between(1, 60), "seconds; 2 when left out, as in AWS"),
+    Row("MinFinalSegmentLength", only(0), "the last segment is as long as what is left"),
+    Row("WriteHlsManifest", ANY, "on unless DISABLED"),
+    Row("WriteDashManifest", ANY, "on unless DISABLED"),
+    Row("StreamInfResolution", only("INCLUDE"), "RESOLUTION is always in the multivariant playlist"),
+    Row("ManifestDurationFormat", only("FLOATING_POINT"), "exact durations", needed=True),
+    Row("ManifestCompression", only("NONE"), "compression is the CDN's work"),
+    Row("CodecSpecification", only("RFC_6381"), "avc1.640028, not avc1.100.40", needed=True),
+    Row("ClientCache", only("ENABLED"), "no EXT-X-ALLOW-CACHE, which left HLS long ago"),
+    Row("MpdProfile", only("MAIN_PROFILE"), "on-demand needs single files"),
+    Row("WriteSegmentTimelineInRepresentation", only("ENABLED"), "exact durations in the MPD", needed=True),
+    Row("TargetDurationCompatibilityMode", only("SPEC_COMPLIANT"), "rounded to the nearest second", needed=True),
+    Row("PtsOffsetHandlingForBFrames", only("ZERO_BASED"), "the MPD's times begin at 0"),
+    Row("VideoCompositionOffsets", only("SIGNED"), "presentation begins at exactly 0", needed=True),
+    Row("ImageBasedTrickPlay", only("NONE"), "no image tiles yet"),
+)
+
+GROUP = _under(
+    "OutputGroups[]",
+    Row("Name", ANY, "kept and shown"),
+    Row("CustomName", ANY, "kept and shown"),
+    *_under(
+        "OutputGroupSettings",
+        Row("Type", only("CMAF_GROUP_SETTINGS", "FILE_GROUP_SETTINGS"), "FILE for frame captures only"),
+        *_CMAF_GROUP,
+        Row("FileGroupSettings.Destination", ANY, "as in a CMAF group"),
+    ),
+)
+
+_CONTAINER = _under(
+    "ContainerSettings",
+    Row("Container", only("CMFC", "RAW"), "CMFC in CMAF groups, RAW for frame captures"),
+    *_under(
+        "CmfcSettings",
+        Row("AudioGroupId", ANY, "GROUP-ID of an audio rendition"),
+        Row("AudioRenditionSets", ANY, "the audio groups a video rendition plays with"),
+        Row("AudioTrackType", only(
+            "ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT", "ALTERNATE_AUDIO_AUTO_SELECT", "ALTERNATE_AUDIO_NOT_AUTO_SELECT",
+        ), "DEFAULT and AUTOSELECT in the multivariant playlist"),
+        Row("AudioDuration", only("DEFAULT_CODEC_DURATION"), "audio keeps its own length"),
+        Row("IFrameOnlyManifest", ANY, "INCLUDE writes a playlist of the I-frames"),
+        Row("DescriptiveVideoServiceFlag", only("DONT_FLAG"), "no audio description"),
+        Row("Scte35Source", only("NONE"), "no ad markers"),
+        Row("Scte35Esam", only("NONE"), "no ad markers"),
+        Row("TimedMetadata", only("NONE"), "no ID3"),
+        Row("KlvMetadata", only("NONE"), "no KLV"),
+        Row("ManifestMetadataSignaling", only("DISABLED"), "no event streams"),
+        Row("C2paManifest", only("EXCLUDE"), "no provenance signature"),
+    ),
+)
+
+_H264 = _under(
+    "H264Settings",
+    Row("RateControlMode", only("QVBR"), "the only mode yet", needed=True),
+    Row("QvbrSettings.QvbrQualityLevel", ANY, "becomes an x264 CRF", needed=True),
+    Row("MaxBitrate", ANY, "the VBV's rate"),
+    Row("HrdBufferSize", ANY, "the VBV's size; two seconds of MaxBitrate when left out"),
+    Row("HrdBufferInitialFillPercentage", ANY, "the VBV's first fill"),
+    Row("QualityTuningLevel", only("SINGLE_PASS", "SINGLE_PASS_HQ"), "one pass"),
+    Row("CodecProfile", only("BASELINE", "MAIN", "HIGH"), "8 bit 4:2:0"),
+    Row("CodecLevel", ANY, "AUTO: the lowest that size, rate and bitrate fit"),
+    Row("FramerateControl", only("SPECIFIED"), "a constant frame rate", needed=True),
+    Row("FramerateNumerator", ANY, "as above"),
+    Row("FramerateDenominator", ANY, "as above"),
+    Row("FramerateConversionAlgorithm", only("DUPLICATE_DROP"), "no interpolation"),
+    Row("GopSize", ANY, "constant, closed, the same in all renditions", needed=True),
+    Row("GopSizeUnits", only("SECONDS", "FRAMES"), "as above", needed=True),
+    Row("GopClosedCadence", only(1), "every GOP is closed", needed=True),
+    Row("GopBReference", ANY, "x264's b-pyramid"),
+    Row("NumberBFramesBetweenReferenceFrames", ANY, "x264's bframes"),
+    Row("NumberReferenceFrames", ANY, "x264's ref"),
+    Row("DynamicSubGop", ANY, "x264's b-adapt"),
+    Row("SceneChangeDetect", only("DISABLED"), "an I-frame at a cut would break the alignment", needed=True),
+    Row("MinIInterval", only(0), "GOP sizes do not vary"),
+    Row("InterlaceMode", only("PROGRESSIVE"), "no interlaced output"),
+    Row("FieldEncoding", ANY, "matters to interlaced output only"),
+    Row("ScanTypeConversionMode", ANY, "matters to interlaced output only"),
+    Row("Telecine", only("NONE"), "no interlaced output"),
+    Row("SlowPal", only("DISABLED"), "no change of speed"),
+    Row("EntropyEncoding", ANY, "CABAC unless CAVLC"),
+    Row("ParControl", only("SPECIFIED"), "square pixels", needed=True),
+    Row("ParNumerator", only(1), "square pixels"),
+    Row("ParDenominator", only(1), "square pixels"),
+    Row("AdaptiveQuantization", ANY, "x264 weighs by its own measure; OFF turns it off"),
+    Row("SpatialAdaptiveQuantization", ANY, "part of the above"),
+    Row("TemporalAdaptiveQuantization", ANY, "part of the above"),
+    Row("FlickerAdaptiveQuantization", ANY, "part of the above"),
+    Row("Softness", only(0), "flat quantisation"),
+    Row("Slices", only(1), "one slice"),
+    Row("RepeatPps", only("DISABLED"), "parameter sets are in the init segment"),
+    Row("WriteMp4PackagingType", only("AVC1"), "as above"),
+    Row("Syntax", only("DEFAULT"), "no RP 2027"),
+    Row("UnregisteredSeiTimecode", only("DISABLED"), "no timecode is written"),
+    Row("EndOfStreamMarkers", ANY, "segments carry none"),
+    Row("SaliencyAwareEncoding", only("DISABLED"), "not in x264"),
+)
+
+_VIDEO = _under(
+    "VideoDescription",
+    Row("Width", ANY, "even", needed=True),
+    Row("Height", ANY, "even", needed=True),
+    Row("ScalingBehavior", only("DEFAULT"), "the whole picture, with bars where the shape differs"),
+    Row("AntiAlias", ANY, "always on; AWS ignores the setting too"),
+    Row("Sharpness", only(50), "one scaler"),
+    Row("TimecodeInsertion", only("DISABLED"), "no timecode is written"),
+    Row("TimecodeTrack", only("DISABLED"), "no timecode is written"),
+    Row("DropFrameTimecode", ANY, "no timecode is written"),
+    Row("ColorMetadata", only("INSERT"), "colour is always described"),
+    Row("ChromaPositionMode", only("AUTO"), "left, as H.264 has it"),
+    Row("RespondToAfd", only("NONE"), "no AFD"),
+    Row("AfdSignaling", only("NONE"), "no AFD"),
+    Row("VideoPreprocessors.Deinterlacer.Mode", only("DEINTERLACE", "ADAPTIVE"), "bwdif"),
+    Row("VideoPreprocessors.Deinterlacer.Algorithm", only("INTERPOLATE"), "bwdif"),
+    Row("VideoPreprocessors.Deinterlacer.Control", ANY, "NORMAL leaves frames alone that are marked progressive"),
+    *_under(
+        "CodecSettings",
+        Row("Codec", only("H_264", "FRAME_CAPTURE"), "the only ones yet"),
+        *_H264,
+        *_under(
+            "FrameCaptureSettings",
+            Row("FramerateNumerator", ANY, "the first frame, then one every denominator/numerator seconds", needed=True),
+            Row("FramerateDenominator", ANY, "as above", needed=True),
+            Row("MaxCaptures", ANY, "how many files at most"),
+            Row("Quality", ANY, "of the JPEG"),
+        ),
+    ),
+)
+
+_AUDIO = _under(
+    "AudioDescriptions[]",
+    Row("AudioSourceName", ANY, "the name of an audio selector; Audio Selector 1 when left out"),
+    Row("AudioTypeControl", only("FOLLOW_INPUT"), "no audio type is written"),
+    Row("AudioType", only(0), "no audio type is written"),
+    Row("LanguageCode", ANY, "by LanguageCodeControl"),
+    Row("CustomLanguageCode", ANY, "by LanguageCodeControl"),
+    Row("LanguageCodeControl", ANY, "the input's language first, or always the configured one"),
+    Row("StreamName", ANY, "the rendition's name in the playlists"),
+    *_under(
+        "CodecSettings",
+        Row("Codec", only("AAC"), "the only one yet"),
+        *_under(
+            "AacSettings",
+            Row("Bitrate", ANY, "bits per second", needed=True),
+            Row("CodingMode", only("CODING_MODE_1_0", "CODING_MODE_2_0"), "mono or stereo, mixed down", needed=True),
+            Row("SampleRate", only(44100, 48000), "resampled", needed=True),
+            Row("CodecProfile", only("LC"), "no build of ffmpeg has HE-AAC"),
+            Row("RateControlMode", only("CBR"), "a constant rate, as nearly as ffmpeg's encoder keeps it"),
+            Row("RawFormat", only("NONE"), "always in a container"),
+            Row("Specification", only("MPEG4"), "MPEG-4 AAC"),
+            Row("AudioDescriptionBroadcasterMix", only("NORMAL"), "no audio description"),
+        ),
+    ),
+)
+
+OUTPUT = _under(
+    "OutputGroups[].Outputs[]",
+    Row("NameModifier", where("any without $", lambda value: "$" not in value), "comes after the base name; no format identifiers"),
+    *_CONTAINER,
+    *_VIDEO,
+    *_AUDIO,
+)
+
+SETTINGS = (*JOB, *INPUT, *GROUP, *OUTPUT)
+
+# --- judging a request -------------------------------------------------------------------------------------------
+
+
+class _Node:
+    """The rows as a tree, one level for each part of a path."""
+
+    def __init__(self):
+        self.children: dict[str, _Node] = {}
+        self.row: Row | None = None
+
+    def add(self, row: Row) -> None:
+        node = self
+        for part in re.findall(r"\[\]|\{\}|\w+", row.path):
+            node = node.children.setdefault(part, _Node())
+        node.row = row
+
+
+def _tree(rows: tuple[Row, ...]) -> _Node:
+    root = _Node()
+    for row in rows:
+        root.add(row)
+    return root
+
+
+_REQUEST_TREE, _SETTINGS_TREE = _tree(REQUEST), _tree(SETTINGS)
+
+
+def refusals(request: Mapping[str, Any]) -> list[str]:
+    """Everything in a CreateJob request that the local engine does not honour, in the order of the request."""
+    around = {name: value for name, value in request.items() if name != "Settings"}
+    return [*_judge(_REQUEST_TREE, around, ""), *_judge(_SETTINGS_TREE, request.get("Settings", {}), "")]
+
+
+def _judge(node: _Node, value: Any, path: str) -> Iterator[str]:
+    if node.row and not node.row.values.accepts(value):
+        yield f"{path}: {_show(value)} is not honoured by the local engine (honoured: {node.row.values.words})"
+        return
+    if isinstance(value, dict):
+        yield from _judge_members(node, value, path)
+    elif isinstance(value, list) and "[]" in node.children:
+        for index, item in enumerate(value):
+            yield from _judge(node.children["[]"], item, f"{path}[{index}]")
+
+
+def _judge_members(node: _Node, value: Mapping[str, Any], path: str) -> Iterator[str]:
+    each = node.children.get("{}")
+    for name, item in value.items():
+        place = f"{path}.{name}" if path else name
+        child = each or node.children.get(name)
+        if child:
+            yield from _judge(child, item, place)
+        elif item != []:
+            yield _unknown(place, item)
+    for name, child in node.children.items():
+        if child.row and child.row.needed and name not in value:
+            place = f"{path}.{name}" if path else name
+            yield (
+                f"{place}: leaving it out asks for MediaConvert's default, which is not honoured by the local engine "
+                f"(honoured: {child.row.values.words})"
+            )
+
+
+def _unknown(place: str, item: Any) -> str:
+    said = "" if isinstance(item, dict | list) else f": {_show(item)}"
+    return f"{place}{said} is not honoured by the local engine"
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, dict | list):
+        shown = json.dumps(value)
+        return shown if len(shown) <= 80 else f"{shown[:77]}..."
+    return str(value)
+
+
+# --- the document ------------------------------------------------------------------------------------------------
+
+_SECTIONS = (
+    ("The request", "", REQUEST),
+    ("The job", "", JOB),
+    ("Inputs", "", INPUT),
+    ("Output groups", "OutputGroups[].", GROUP),
+    ("Outputs", "OutputGroups[].Outputs[].", OUTPUT),
+)
+
+_INTRODUCTION = """\
+# The local MediaConvert
+
+On a laptop, `pipeline/local/mediaconvert` stands behind MediaConvert's REST API: the same requests, the same answers, the
+same EventBridge events, with ffmpeg doing the work. It does less than MediaConvert. This page says exactly what it does;
+**whatever is not in these tables is refused by CreateJob with the setting's path and value**, never ignored.
+
+This page is generated: `python -m pipeline.local.mediaconvert.honoured > docs/local-mediaconvert.md`.
+
+## Operations
+
+CreateJob, GetJob, ListJobs, SearchJobs, CancelJob, Probe (s3:// only), CreateQueue, GetQueue, ListQueues, UpdateQueue,
+DeleteQueue, TagResource, UntagResource, ListTagsForResource, DescribeEndpoints. Any other answers BadRequestException
+with the operation's name.
+
+A CreateJob is checked in three steps, each with its own kind of message:
+
+1. against botocore's service model, with enumerations, ranges and patterns: `/outputGroups/0/outputs/0: ...`
+2. against the rules MediaConvert documents between settings (`rules.py`): the same form
+3. against the tables below: `OutputGroups[0].Outputs[1].VideoDescription....: HARD is not honoured by the local engine`
+
+Jobs run in the order of their queue (highest priority first, then oldest), one at a time on two cores. A job whose
+worker process dies ends in ERROR 1999 with the exit status and the end of its log.
+"""
+
+
+def as_markdown() -> str:
+    """docs/local-mediaconvert.md, whole."""
+    parts = [_INTRODUCTION]
+    for title, prefix, rows in _SECTIONS:
+        under = f"\nBelow `{prefix.rstrip('.')}`.\n" if prefix else ""
+        lines = "".join(_markdown_row(row, prefix) for row in rows)
+        parts.append(f"## {title}\n{under}\n| setting | honoured | |\n|---|---|---|\n{lines}")
+    return "\n".join(parts)
+
+
+def _markdown_row(row: Row, prefix: str) -> str:
+    values = f"{row.values.words} (must be set)" if row.needed else row.values.words
+    return f"| `{row.path.removeprefix(prefix)}` | {values} | {row.why} |\n"
+
+
+if __name__ == "__main__":
+    print(as_markdown(), end="")

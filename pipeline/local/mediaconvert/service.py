@@ -1,0 +1,278 @@
+"""The local MediaConvert: its REST API over a pool of worker processes.
+
+In: HTTP requests as boto3's `mediaconvert` client sends them. Out: answers as AWS gives them, and events through
+`emit` while jobs run. What can go wrong is an `ApiError`, answered with its status, `x-amzn-ErrorType` and
+{"message"}; an operation we do not offer is a BadRequestException that names it; anything else is logged here and
+answered as InternalServerErrorException.
+
+`handle` is thread-safe and quick, except for Probe, which reads the whole file from S3 before it looks.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.local.mediaconvert import honoured, jobs, model, rules, s3
+from pipeline.local.mediaconvert.dispatch import WORKER_COMMAND, Dispatcher
+from pipeline.local.mediaconvert.errors import (
+    ApiError,
+    BadRequestException,
+    ForbiddenException,
+    InternalServerErrorException,
+    NotFoundException,
+    UnprocessableEntityException,
+)
+from pipeline.local.mediaconvert.events import Announcer, Emit
+from pipeline.local.mediaconvert.queues import DEFAULT, Queues
+
+Response = tuple[int, dict[str, str], bytes]
+PAGE = 20  # "up to twenty", in every list of this API
+BODY_BYTES = 4 * 1024 * 1024
+log = logging.getLogger(__name__)
+
+
+class MediaConvertService:
+    """`home` gets a folder "mediaconvert" with the workers' scratch and the logs of jobs that had something to say."""
+
+    def __init__(
+        self,
+        home: Path,
+        endpoint_url: str,
+        region: str,
+        account: str,
+        emit: Emit,
+        workers: int | None = None,
+        *,
+        worker_command: Sequence[str] = WORKER_COMMAND,
+        status_seconds: float | None = None,
+    ):
+        """`status_seconds` overrides every job's StatusUpdateInterval: AWS's shortest is ten seconds."""
+        self._home = home / "mediaconvert"
+        self._endpoint_url = endpoint_url
+        self._region = region
+        self._arn_prefix = f"arn:aws:mediaconvert:{region}:{account}"
+        self._announcer = Announcer(emit)
+        self._dispatcher = Dispatcher(
+            self._home,
+            Queues(self._arn_prefix),
+            self._announcer,
+            {"endpoint_url": endpoint_url, "region": region, "account": account},
+            workers=workers,
+            worker_command=worker_command,
+            status_seconds=status_seconds,
+        )
+        self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "CreateJob": self._create_job,
+            "GetJob": self._get_job,
+            "ListJobs": self._list_jobs,
+            "SearchJobs": self._search_jobs,
+            "CancelJob": self._cancel_job,
+            "Probe": self._probe,
+            "CreateQueue": self._create_queue,
+            "GetQueue": self._get_queue,
+            "ListQueues": self._list_queues,
+            "UpdateQueue": self._update_queue,
+            "DeleteQueue": self._delete_queue,
+            "TagResource": self._tag_resource,
+            "UntagResource": self._untag_resource,
+            "ListTagsForResource": self._list_tags_for_resource,
+            "DescribeEndpoints": self._describe_endpoints,
+        }
+
+    # --- for the stack -------------------------------------------------------------------------------------------
+
+    def handle(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
+    ) -> Response:
+        """One HTTP request. `path` may be percent-encoded or not; `query` holds texts or lists of texts."""
+        try:
+            return self._answer(method, path, body, query)
+        except ApiError as error:
+            return _error_response(error)
+        except Exception as error:
+            log.exception("%s %s", method, path)
+            return _error_response(InternalServerErrorException(f"The local MediaConvert failed: {error!r}"))
+
+    def create_queue_from_template(self, properties: Mapping[str, Any]) -> str:
+        """CloudFormation's AWS::MediaConvert::Queue; its properties are CreateQueue's. The new queue's ARN."""
+        request = {"Name": f"Queue-{uuid.uuid4().hex[:12]}", **properties}
+        if "ConcurrentJobs" in request:
+            request["ConcurrentJobs"] = int(request["ConcurrentJobs"])  # templates may carry numbers as text
+        return self._dispatcher.create_queue(request)["Arn"]
+
+    def delete_queue(self, arn: str) -> None:
+        self._dispatcher.delete_queue(arn)
+
+    def close(self) -> None:
+        """Stop every job, without events. No process and no scratch is left when this returns."""
+        self._announcer.close()
+        self._dispatcher.close()
+        shutil.rmtree(self._home / "scratch", ignore_errors=True)
+
+    def _answer(self, method: str, path: str, body: bytes, query: Mapping[str, Any]) -> Response:
+        if len(body) > BODY_BYTES:
+            raise BadRequestException(f"The request body is longer than {BODY_BYTES} bytes")
+        operation, labels = model.route(method, path)
+        run = self._operations.get(operation.name)
+        if run is None:
+            raise BadRequestException(f"{operation.name} is not offered by the local MediaConvert")
+        result = run(model.read_input(operation, labels, query, body))
+        return operation.http["responseCode"], _headers(), model.write_output(operation, result)
+
+    # --- jobs ----------------------------------------------------------------------------------------------------
+
+    def _create_job(self, request: dict[str, Any]) -> dict[str, Any]:
+        model.refuse(rules.violations(request))
+        if refusals := honoured.refusals(request):
+            raise BadRequestException("; ".join(refusals))
+        job = self._dispatcher.submit(request, request.get("Queue", DEFAULT), self._arn_prefix)
+        return {"Job": jobs.describe(job)}
+
+    def _get_job(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"Job": jobs.describe(self._dispatcher.get(request["Id"]))}
+
+    def _list_jobs(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self._page_of_jobs(request, lambda job: True)
+
+    def _search_jobs(self, request: dict[str, Any]) -> dict[str, Any]:
+        wanted = request.get("InputFile", "")
+        if not wanted:
+            return self._list_jobs(request)
+        return self._page_of_jobs(
+            request, lambda job: any(wanted in source.get("FileInput", "") for source in job.settings["Inputs"])
+        )
+
+    def _page_of_jobs(self, request: dict[str, Any], keep: Callable[[jobs.Job], bool]) -> dict[str, Any]:
+        """The newest first, unless asked otherwise: "up to twenty of your most recently created jobs"."""
+        queue = self._dispatcher.find_queue(request["Queue"]).arn if "Queue" in request else None
+        status = request.get("Status")
+        found = self._dispatcher.list(
+            lambda job: (queue is None or job.queue == queue) and (status is None or job.status == status)
+        )
+        if request.get("Order") != "ASCENDING":
+            found.reverse()
+        page, next_token = _page([job for job in found if keep(job)], request, lambda job: job.id)
+        return {"Jobs": [jobs.describe(job) for job in page], "NextToken": next_token}
+
+    def _cancel_job(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._dispatcher.cancel(request["Id"])
+        return {}
+
+    # --- probe ---------------------------------------------------------------------------------------------------
+
+    def _probe(self, request: dict[str, Any]) -> dict[str, Any]:
+        files = request.get("InputFiles", [])
+        if not files:
+            raise BadRequestException("/inputFiles: Should have at least 1 items")
+        return {"ProbeResults": [self._probe_one(file.get("FileUrl", "")) for file in files]}
+
+    def _probe_one(self, url: str) -> dict[str, Any]:
+        from pipeline.local.mediaconvert.probe import ProbeRefused, probe_file
+
+        if not url.startswith("s3://"):
+            raise BadRequestException(f"InputFiles[].FileUrl: {url} is not honoured by the local engine (honoured: s3:// URLs)")
+        with tempfile.TemporaryDirectory(prefix="probe-", dir=self._home / "scratch") as folder:
+            path = Path(folder) / "source"
+            self._download(url, path)
+            try:
+                return probe_file(path, url)
+            except ProbeRefused as refused:
+                raise UnprocessableEntityException(str(refused)) from refused
+
+    def _download(self, url: str, path: Path) -> None:
+        try:
+            bucket, key = s3.split_url(url)
+            s3.client(self._endpoint_url, self._region).download_file(bucket, key, str(path))
+        except s3.NotAnS3Url as error:
+            raise BadRequestException(str(error)) from error
+        except ClientError as error:
+            raise _probe_error(url, error) from error
+        except BotoCoreError as error:
+            raise InternalServerErrorException(f"{url} could not be read: {error}") from error
+
+    # --- queues --------------------------------------------------------------------------------------------------
+
+    def _create_queue(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"Queue": self._dispatcher.create_queue(request)}
+
+    def _get_queue(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"Queue": self._dispatcher.get_queue(request["Name"])}
+
+    def _list_queues(self, request: dict[str, Any]) -> dict[str, Any]:
+        by = "Name" if request.get("ListBy") == "NAME" else "CreatedAt"
+        queues = sorted(self._dispatcher.list_queues(), key=lambda queue: queue[by])
+        if request.get("Order") == "DESCENDING":
+            queues.reverse()
+        page, next_token = _page(queues, request, lambda queue: queue["Name"])
+        return {"Queues": page, "NextToken": next_token}
+
+    def _update_queue(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"Queue": self._dispatcher.update_queue(request)}
+
+    def _delete_queue(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._dispatcher.delete_queue(request["Name"])
+        return {}
+
+    # --- tags ----------------------------------------------------------------------------------------------------
+
+    def _list_tags_for_resource(self, request: dict[str, Any]) -> dict[str, Any]:
+        tags, _ = self._tagged(request["Arn"])
+        return {"ResourceTags": {"Arn": request["Arn"], "Tags": dict(tags)}}
+
+    def _tag_resource(self, request: dict[str, Any]) -> dict[str, Any]:
+        tags, store = self._tagged(request["Arn"])
+        store({**tags, **request["Tags"]})
+        return {}
+
+    def _untag_resource(self, request: dict[str, Any]) -> dict[str, Any]:
+        tags, store = self._tagged(request["Arn"])
+        store({key: value for key, value in tags.items() if key not in request.get("TagKeys", [])})
+        return {}
+
+    def _tagged(self, arn: str) -> tuple[Mapping[str, str], Callable[[Mapping[str, str]], None]]:
+        """The tags of a queue or a job, and how to replace them."""
+        kind, _, name = arn.removeprefix(f"{self._arn_prefix}:").partition("/")
+        if kind == "queues":
+            return self._dispatcher.find_queue(name).tags, lambda tags: self._dispatcher.tag_queue(name, tags)
+        if kind == "jobs":
+            return self._dispatcher.get(name).tags, lambda tags: self._dispatcher.tag(name, tags)
+        raise NotFoundException(f"{arn} is neither a queue nor a job in account and region")
+
+    def _describe_endpoints(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"Endpoints": [{"Url": self._endpoint_url}]}
+
+
+def _page(items: list[Any], request: Mapping[str, Any], name: Callable[[Any], str]) -> tuple[list[Any], str | None]:
+    """One page, and the token of the next: the name of this page's last item, so that new items move nothing."""
+    start = 0
+    if token := request.get("NextToken"):
+        places = [index for index, item in enumerate(items) if name(item) == token]
+        if not places:
+            raise BadRequestException(f"Invalid nextToken: {token}")
+        start = places[0] + 1
+    end = start + request.get("MaxResults", PAGE)
+    return items[start:end], name(items[end - 1]) if end < len(items) else None
+
+
+def _probe_error(url: str, error: ClientError) -> ApiError:
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    kind = {403: ForbiddenException, 404: NotFoundException}.get(status, BadRequestException)
+    return kind(f"{url} could not be read: {error.response.get('Error', {}).get('Message') or error}")
+
+
+def _headers() -> dict[str, str]:
+    return {"Content-Type": "application/json", "x-amzn-RequestId": str(uuid.uuid4())}
+
+
+def _error_response(error: ApiError) -> Response:
+    headers = {**_headers(), "x-amzn-ErrorType": error.error_type}
+    return error.status, headers, json.dumps({"message": str(error)}).encode()
