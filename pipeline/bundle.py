@@ -13,8 +13,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,7 +34,7 @@ class StrayPlayerFile(Exception):
 
 def code_files(root: Path = ROOT) -> dict[str, Path]:
     """The Lambda bundle: path inside the zip -> file."""
-    return {path.relative_to(root).as_posix(): path for part in CODE for path in _files(root / part)}
+    return files_of(CODE, root)
 
 
 def page_folder() -> Path:
@@ -46,12 +46,17 @@ def page_files(folder: Path | None = None) -> dict[str, Path]:
     """The built page: key in the outputs bucket -> file. The folder is laid out as the bucket is."""
     folder = folder or page_folder()
     if not (folder / "index.html").is_file():
-        raise PlayerNotBuilt(f"no index.html in {folder}: run `make player` first (or point {PLAYER_DIST_VARIABLE} elsewhere)")
+        raise PlayerNotBuilt(f"no index.html in {folder}: run `make player` first")
     files = {path.relative_to(folder).as_posix(): path for path in _files(folder)}
     for key in files:
         if key != "index.html" and not key.startswith("player/"):
             raise StrayPlayerFile(f"{folder / key}: only index.html and player/... are served; move it under player/")
     return files
+
+
+def files_of(parts: Sequence[str], root: Path = ROOT) -> dict[str, Path]:
+    """The files of some parts of the repository, by their path in it."""
+    return {path.relative_to(root).as_posix(): path for part in parts for path in _files(root / part)}
 
 
 def fingerprint(files: Mapping[str, Path]) -> str:

@@ -35,22 +35,20 @@ PLAYER = "player/"
 PAGE = "index.html"
 
 #: The page plays through Media Source Extensions (blob: media) and hls.js works in a blob: worker; all else is its own.
-CONTENT_SECURITY_POLICY = "; ".join(
-    [
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data: blob:",
-        "media-src 'self' blob:",
-        "connect-src 'self'",
-        "worker-src 'self' blob:",
-        "font-src 'self'",
-        "manifest-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "object-src 'none'",
-    ]
-)
+CONTENT_SECURITY_POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data: blob:",
+    "media-src": "'self' blob:",
+    "connect-src": "'self'",
+    "worker-src": "'self' blob:",
+    "font-src": "'self'",
+    "manifest-src": "'self'",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "object-src": "'none'",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +99,13 @@ class Delivery(Construct):
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
             enable_ipv6=True,
         )
-        access = cloudfront.S3OriginAccessControl(self, "OriginAccess", signing=cloudfront.Signing.SIGV4_ALWAYS)
+        access = cloudfront.S3OriginAccessControl(
+            self,
+            "OriginAccess",
+            # At most 64 characters: the last part of the stack's own id is as unique as its name and region.
+            origin_access_control_name=f"vod-{Fn.select(4, Fn.split('-', Aws.STACK_ID))}",
+            signing=cloudfront.Signing.SIGV4_ALWAYS,
+        )
         # CDK's own origin access control also writes the bucket policy, and opens all of the bucket with it.
         resource(distribution).add_property_override(
             "DistributionConfig.Origins.0.OriginAccessControlId", access.origin_access_control_id
@@ -147,6 +151,7 @@ def _cache_policies(scope: Construct) -> dict[str, cloudfront.CachePolicy]:
         return cloudfront.CachePolicy(
             scope,
             f"{name}Cache",
+            cache_policy_name=_global_name(name),
             comment=comment,
             min_ttl=Duration.seconds(0),
             default_ttl=keep,
@@ -172,6 +177,7 @@ def _headers_policies(scope: Construct) -> dict[str, cloudfront.ResponseHeadersP
         return cloudfront.ResponseHeadersPolicy(
             scope,
             f"{name}Headers",
+            response_headers_policy_name=_global_name(name),
             comment=f"Cache-Control: {cache_control}",
             cors_behavior=None if csp else _cors(),
             security_headers_behavior=_security(csp),
@@ -185,8 +191,15 @@ def _headers_policies(scope: Construct) -> dict[str, cloudfront.ResponseHeadersP
     return {
         "Immutable": policy("Immutable", f"public, max-age={YEAR.to_seconds()}, immutable"),
         "Pointers": policy("Pointers", f"public, max-age={POINTER_SECONDS}"),
-        "Page": policy("Page", f"public, max-age={PAGE_SECONDS}", csp=CONTENT_SECURITY_POLICY),
+        "Page": policy(
+            "Page", f"public, max-age={PAGE_SECONDS}", csp="; ".join(map(" ".join, CONTENT_SECURITY_POLICY.items()))
+        ),
     }
+
+
+def _global_name(name: str) -> str:
+    """CloudFront's policies have one namespace an account: two environments, or two regions, must not meet in it."""
+    return f"{Aws.STACK_NAME}-{Aws.REGION}-{name}"
 
 
 def _cors() -> cloudfront.ResponseHeadersCorsBehavior:

@@ -10,7 +10,7 @@ error (Lambda.Unknown "Task timed out", retried) and not as States.Timeout.
 from __future__ import annotations
 
 import dataclasses
-from typing import Mapping
+from collections.abc import Mapping
 
 from aws_cdk import AssetHashType, Aws, Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb

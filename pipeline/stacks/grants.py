@@ -6,7 +6,7 @@ Ours are written out, so that the diff of a role is what a reviewer has to judge
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -26,7 +26,9 @@ def allow(actions: Sequence[str], resources: Sequence[str], **conditions: object
 
 def records(table: dynamodb.ITable, *verbs: str) -> iam.PolicyStatement:
     """Asset records: verbs as in "Get", "Put", "Update" (one item) and "Query" (one asset's items)."""
-    return allow([f"dynamodb:{verb}" if verb == "Query" else f"dynamodb:{verb}Item" for verb in verbs], [table.table_arn])
+    return allow(
+        [f"dynamodb:{verb}" if verb == "Query" else f"dynamodb:{verb}Item" for verb in verbs], [table.table_arn]
+    )
 
 
 def read_uploads(sources: s3.IBucket, *, versions: bool = False) -> iam.PolicyStatement:

@@ -8,7 +8,8 @@ What can go wrong: an overlap (`WriteWouldTrigger`), naming the role, the bucket
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 
 class WriteWouldTrigger(Exception):

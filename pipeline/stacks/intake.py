@@ -8,7 +8,7 @@ vain, a function that failed on its last try. What lies in one is work for an op
 from __future__ import annotations
 
 import dataclasses
-from typing import Mapping
+from collections.abc import Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events

@@ -60,6 +60,11 @@ class PlayerPage(Construct):
             resource_type="Custom::PlayerPage",
             service_token=function.function_arn,
             service_timeout=Duration.seconds(2 * TIMEOUT_SECONDS),
-            properties={"ArchiveBucket": self._asset.s3_bucket_name, "ArchiveKey": self._asset.s3_object_key},
+            properties={
+                "ArchiveBucket": self._asset.s3_bucket_name,
+                "ArchiveKey": self._asset.s3_object_key,
+                # Not read by the function, which is told by its settings: a new bucket must be a change of this resource.
+                "OutputsBucket": self._outputs.bucket_name,
+            },
         )
         named(page, "PlayerPage")

@@ -8,7 +8,7 @@ What can go wrong: the file names a placeholder nobody fills (`PlaceholderMismat
 from __future__ import annotations
 
 import re
-from typing import Mapping
+from collections.abc import Mapping
 
 from aws_cdk import Aws, RemovalPolicy
 from aws_cdk import aws_iam as iam
