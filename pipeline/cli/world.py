@@ -1,0 +1,86 @@
+"""Where films go: the stack that this process starts, or one that `vod up` already keeps running.
+
+Both are spoken to through the AWS API alone, so that what is seen here is what any S3 client would see. `vod up`
+leaves its address in up.json; a `vod run` in the same home finds it there and asks it whether it is alive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import json
+import os
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """One running stack. outputs are the CloudFormation stack's; shared says that another process keeps it alive."""
+
+    endpoint_url: str
+    delivery_url: str
+    outputs: dict[str, str]
+    shared: bool = False
+
+    def client(self, service: str) -> Any:
+        return _client(service, self.endpoint_url)
+
+
+@functools.cache
+def _client(service: str, endpoint_url: str) -> Any:
+    # Signatures are not checked on the laptop, but boto3 wants something to sign with.
+    return boto3.client(
+        service,
+        endpoint_url=endpoint_url,
+        region_name=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+        config=Config(retries={"mode": "standard"}, s3={"addressing_style": "path"}, max_pool_connections=32),
+    )
+
+
+@contextlib.contextmanager
+def open_world(home: Path, port: int | None, edge_port: int | None, attach: bool) -> Iterator[World]:
+    """A running stack: an attached one where `vod up` serves this home, else a new one that ends with the block."""
+    running = _running(home) if attach and port is None and edge_port is None else None
+    if running:
+        yield running
+        return
+    from pipeline.local.stack import Stack  # the emulators take a second to import; not for --help
+
+    with Stack.start(home, port=port, edge_port=edge_port) as stack:
+        yield World(stack.endpoint_url, stack.delivery_url, dict(stack.outputs))
+
+
+@contextlib.contextmanager
+def announced(home: Path, world: World) -> Iterator[None]:
+    """Let other commands in this home find the stack for as long as the block lasts."""
+    file = home / "up.json"
+    text = json.dumps({**dataclasses.asdict(world), "pid": os.getpid()})
+    partial = file.with_suffix(".tmp")
+    partial.write_text(text)
+    partial.replace(file)
+    try:
+        yield
+    finally:
+        if file.exists() and json.loads(file.read_text()).get("pid") == os.getpid():
+            file.unlink()
+
+
+def _running(home: Path) -> World | None:
+    file = home / "up.json"
+    try:
+        said = json.loads(file.read_text())
+        said.pop("pid")
+        world = World(**{**said, "shared": True})
+        urllib.request.urlopen(f"{world.endpoint_url}/{world.outputs['SourcesBucket']}?location", timeout=2).close()
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return world
