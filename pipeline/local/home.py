@@ -97,7 +97,7 @@ def remove_leftovers(home: Path) -> list[Path]:
     return removed
 
 
-def prune_logs(logs: Path, keep: int = LOGS_KEPT) -> None:
+def prune_logs(logs: Path, keep: int) -> None:
     """Names start with the time, so the newest sort last."""
     for path in sorted(path for path in logs.iterdir() if path.is_dir())[:-keep]:
         shutil.rmtree(path, ignore_errors=True)
@@ -111,8 +111,9 @@ def _make_run(home: Path) -> Run:
     lock = (path / "lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     logs = home / "logs" / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
-    logs.mkdir(parents=True, exist_ok=True)
-    prune_logs(logs.parent)
+    logs.parent.mkdir(parents=True, exist_ok=True)
+    prune_logs(logs.parent, LOGS_KEPT - 1)
+    logs.mkdir(exist_ok=True)
     run = Run(home, path, logs, lock)
     for folder in (run.objects, run.scratch, run.functions):
         folder.mkdir()

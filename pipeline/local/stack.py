@@ -1,0 +1,156 @@
+"""The whole of it on a laptop: synthesise, start the embedded AWS, deploy the template, serve the outputs.
+
+A home folder and, if wanted, ports in; a running `Stack` out: the AWS endpoint, the delivery URL, the stack's outputs.
+One stack at a time in a process. `stop()` (or leaving the `with`, or the interpreter's end) closes everything in the
+reverse of the order it was started in and removes the run's folder; a killed process leaves only that folder, which the
+next start removes, because every child process ends with its parent.
+
+Can go wrong: PortTaken, HomeUnusable, RunInUse, DeployFailed (the resource and why), and what synthesis raises.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pipeline.local import home as homes
+from pipeline.local.deploy import Assembly, Deployment, deploy
+from pipeline.local.emulators import server
+
+if TYPE_CHECKING:
+    from pipeline.local.lambda_host import LambdaHost
+    from pipeline.local.mediaconvert.service import MediaConvertService
+
+ACCOUNT = "123456789012"
+EDGE_PORT = 8080
+
+
+def default_region() -> str:
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+
+
+@dataclass(frozen=True)
+class Emulators:
+    """The embedded AWS without a stack on it: what tests of single services need."""
+
+    run: homes.Run
+    region: str
+    endpoint_url: str
+    mediaconvert: MediaConvertService
+    lambdas: LambdaHost
+
+    def client(self, service: str, **config: Any) -> Any:
+        """A boto3 client of the endpoint, whatever the user's own AWS configuration says."""
+        import boto3
+        from botocore.config import Config
+
+        options = {"retries": {"total_max_attempts": 2}, "s3": {"addressing_style": "path"}, **config}
+        session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=self.region)
+        return session.client(service, endpoint_url=self.endpoint_url, config=Config(**options))
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The template, deployed and served on this machine."""
+
+    emulators: Emulators
+    delivery_url: str
+    template: Mapping[str, Any]
+    deployment: Deployment
+    _closing: ExitStack = field(repr=False)
+
+    @classmethod
+    def start(cls, home: Path, port: int | None = None, edge_port: int | None = None,
+              workers: int | None = None) -> Stack:
+        """Up and deployed when it returns; nothing is left behind when it raises. `workers`: MediaConvert jobs at once."""
+        from pipeline.local.synth import synthesise
+
+        with ExitStack() as opening:
+            edge_socket = server.reserve(edge_port, EDGE_PORT)
+            opening.callback(edge_socket.close)
+            delivery_url = f"http://{server.HOST}:{edge_socket.getsockname()[1]}"
+            emulators = start_emulators(opening, home, port, workers)
+            assembly = synthesise(emulators.run.home)
+            deployment = _deploy(emulators, assembly, delivery_url)
+            _serve_edge(opening, emulators, assembly, deployment, edge_socket)
+            closing = opening.pop_all()
+        stack = cls(emulators, delivery_url, assembly.template, deployment, closing)
+        atexit.register(stack.stop)
+        return stack
+
+    @property
+    def endpoint_url(self) -> str:
+        return self.emulators.endpoint_url
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        return self.deployment.outputs
+
+    def client(self, service: str, **config: Any) -> Any:
+        return self.emulators.client(service, **config)
+
+    def stop(self) -> None:
+        """Close everything; safe to call twice."""
+        atexit.unregister(self.stop)
+        self._closing.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def start_emulators(opening: ExitStack, home: Path, port: int | None = None,
+                    workers: int | None = None) -> Emulators:
+    """Start the embedded AWS; `opening` closes it."""
+    region = default_region()
+    sock = server.reserve(port)
+    opening.callback(sock.close)
+    run = homes.open_run(home)
+    opening.callback(run.close)
+    server.prepare(sock.getsockname()[1], region, ACCOUNT)
+    from pipeline.local import emulators as touch_points
+    from pipeline.local.emulators import cloudformation, events, queues, s3
+    from pipeline.local.lambda_host import LambdaHost
+    from pipeline.local.mediaconvert.service import MediaConvertService
+
+    touch_points.check_versions()
+    endpoint = server.EmulatorServer(sock, run.ministack_log)
+    opening.callback(endpoint.stop)
+    lambdas = LambdaHost(run.functions, run.logs, endpoint.endpoint_url, ACCOUNT)
+    opening.callback(lambdas.close)
+    mediaconvert = MediaConvertService(run.path, endpoint.endpoint_url, region, ACCOUNT,
+                                       events.mediaconvert_emit, workers)
+    opening.callback(mediaconvert.close)
+    s3.install(run.objects)
+    events.install()
+    queues.install()
+    cloudformation.install(mediaconvert)
+    touch_points.install(lambdas)
+    endpoint.mediaconvert = mediaconvert
+    endpoint.start()
+    return Emulators(run, region, endpoint.endpoint_url, mediaconvert, lambdas)
+
+
+def _deploy(emulators: Emulators, assembly: Assembly, delivery_url: str) -> Deployment:
+    from pipeline.local.emulators import cloudformation
+
+    return deploy(assembly, emulators.client, emulators.region, ACCOUNT, emulators.run.scratch,
+                  {"DeliveryUrl": delivery_url}, cloudformation.outcome)
+
+
+def _serve_edge(opening: ExitStack, emulators: Emulators, assembly: Assembly, deployment: Deployment,
+                sock: Any) -> None:
+    from pipeline.local.edge import Edge
+    from pipeline.local.edge.server import Serving
+
+    cache = emulators.run.path / "edge"
+    cache.mkdir()
+    edge = Edge(assembly.template, deployment.physical, emulators.endpoint_url, cache, region=emulators.region)
+    opening.callback(Serving(edge, sock).stop)
