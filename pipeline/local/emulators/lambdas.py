@@ -1,0 +1,48 @@
+"""Make ministack's Lambda API run functions in our host.
+
+In: a LambdaHost. Out: ministack's Invoke, asynchronous invocations (retries, destinations, dead-letter queues), event
+source mappings and CloudFormation custom resources all run handlers under AWS's awslambdaric.
+
+ministack 1.5.33's own Python worker reports every exception as errorType "Runtime.HandlerError", so that no Retry or
+Catch by exception name ever matches, reads stderr for 50 ms an invocation, and starts as many processes as there are
+invocations. One function stands between its API and that worker: _execute_function_warm.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from pipeline.local.emulators import check_versions
+from pipeline.local.lambda_host import LambdaHost, function_of
+
+
+def install_lambda(host: LambdaHost) -> None:
+    """Send every invocation of a Python function to `host`."""
+    check_versions()
+    from ministack.services import lambda_svc
+
+    def execute(func: dict, event: object, request_id: str) -> dict:
+        config = func.get("config") or func
+        function = function_of(config, host.unpack(config["CodeSha256"], func["code_zip"]), lambda_svc.get_region())
+        answer = host.invoke(
+            function,
+            json.dumps(event).encode(),
+            request_id=request_id,
+            trace_id=lambda_svc._xray_trace_id_for_invocation(config),
+        )
+        # "rie" is ministack's word for a log that has START, END and REPORT already.
+        result = {"body": _decoded(answer.payload), "log": answer.log, "log_source": "rie"}
+        return {**result, "error": True, "function_error": "Unhandled"} if answer.error else result
+
+    lambda_svc._execute_function_warm = execute
+    # ministack repeats each function's output in its own log; it is in <logs>/<function>.log and in CloudWatch Logs.
+    lambda_svc.logger.setLevel(logging.WARNING)
+
+
+def _decoded(payload: bytes) -> object:
+    """The answer as JSON; ministack looks into it for batchItemFailures and error types."""
+    try:
+        return json.loads(payload)
+    except ValueError:
+        return payload
