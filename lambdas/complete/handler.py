@@ -47,5 +47,9 @@ def answer(detail: dict[str, Any], table: AssetTable) -> bool:
 def _error(detail: dict[str, Any], status: str) -> errors.VodError:
     evidence = {"job_id": detail["jobId"], "queue": detail.get("queue")}
     if status == "CANCELED":
-        return errors.TranscodeFailed("TRANSCODE_CANCELED", f"MediaConvert job {detail['jobId']} was cancelled", evidence)
-    return errors.from_mediaconvert(int(detail.get("errorCode") or 1999), detail.get("errorMessage") or "no message", evidence)
+        return errors.TranscodeFailed(
+            "TRANSCODE_CANCELED", f"MediaConvert job {detail['jobId']} was cancelled", evidence
+        )
+    return errors.from_mediaconvert(
+        int(detail.get("errorCode") or 1999), detail.get("errorMessage") or "no message", evidence
+    )

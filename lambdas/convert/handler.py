@@ -22,7 +22,9 @@ def handler(event: dict[str, Any], context: Any) -> list[dict[str, Any]]:
     settings = ConvertSettings.from_env()
     upload = Upload.from_state(event["upload"])
     taken: set[str] = set()
-    return [_convert(upload, sidecar, event["duration_ms"], settings.outputs_bucket, taken) for sidecar in event["captions"]]
+    return [
+        _convert(upload, sidecar, event["duration_ms"], settings.outputs_bucket, taken) for sidecar in event["captions"]
+    ]
 
 
 def _convert(upload: Upload, sidecar: dict[str, Any], duration_ms: int, bucket: str, taken: set[str]) -> dict[str, Any]:

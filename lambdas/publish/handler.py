@@ -25,7 +25,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     best = verified["renditions"][0]
     asset_json = playback.published(upload, title, verified, tracks, (best["width"], best["height"]), now())
     table = AssetTable(settings.table)
-    pointers.publish(table, settings.outputs_bucket, upload, title, _manifests(settings.outputs_bucket, upload, verified, tracks), asset_json)
+    pointers.publish(
+        table,
+        settings.outputs_bucket,
+        upload,
+        title,
+        _manifests(settings.outputs_bucket, upload, verified, tracks),
+        asset_json,
+    )
     table.mark(upload, "published")
     return {
         "url": playback.playback_url(settings.delivery_url, upload.asset_id),
@@ -34,11 +41,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     }
 
 
-def _manifests(bucket: str, upload: Upload, verified: dict[str, Any], tracks: tuple[manifest.CaptionTrack, ...]) -> dict[str, str]:
+def _manifests(
+    bucket: str, upload: Upload, verified: dict[str, Any], tracks: tuple[manifest.CaptionTrack, ...]
+) -> dict[str, str]:
     """Our two manifests, whose URIs point into the run's folder; copies that stand inside the folder are kept with it."""
     multivariant = objects.read(bucket, upload.run_prefix + verified["hls"]).decode()
     mpd = objects.read(bucket, upload.run_prefix + verified["dash"]).decode()
-    for name, text in (("index.m3u8", manifest.hls(multivariant, "", tracks)), ("index.mpd", manifest.dash(mpd, "", tracks))):
+    for name, text in (
+        ("index.m3u8", manifest.hls(multivariant, "", tracks)),
+        ("index.mpd", manifest.dash(mpd, "", tracks)),
+    ):
         objects.write(bucket, upload.run_prefix + name, text, pointers.CONTENT_TYPES[name])
     folder = f"v/{upload.run}/"
     return {"index.m3u8": manifest.hls(multivariant, folder, tracks), "index.mpd": manifest.dash(mpd, folder, tracks)}

@@ -29,7 +29,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     table = AssetTable(settings.table)
     failure = _failure(detail)
     table.mark(upload, "failed", error=failure)
-    cancelled = [job["job_id"] for job in table.jobs(upload) if job.get("status") in _ALIVE and job.get("job_id") and transcoder.cancel(job["job_id"])]
+    cancelled = [
+        job["job_id"]
+        for job in table.jobs(upload)
+        if job.get("status") in _ALIVE and job.get("job_id") and transcoder.cancel(job["job_id"])
+    ]
     topic.announce(settings.topic_arn, "failed", upload, {"error": failure, "execution_arn": detail["executionArn"]})
     return {"recorded": True, "cancelled": cancelled}
 

@@ -23,5 +23,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     rejection = errors.parse_cause(event["error"]["Error"], event["error"]["Cause"])
     AssetTable(settings.table).mark(upload, "rejected", error=rejection)
     pointers.show(settings.outputs_bucket, upload, keys.title(upload.key), "rejected")
-    objects.write_json(settings.sources_bucket, keys.receipt_key(upload.key), playback.receipt(upload, "rejected", error=rejection))
+    objects.write_json(
+        settings.sources_bucket, keys.receipt_key(upload.key), playback.receipt(upload, "rejected", error=rejection)
+    )
     return rejection

@@ -23,7 +23,9 @@ def start(upload: Upload, state_machine_arn: str) -> str:
     """Start the upload's execution and return its ARN; one that exists already is the same success."""
     try:
         answer = client("stepfunctions").start_execution(
-            stateMachineArn=state_machine_arn, name=upload.execution_name, input=json.dumps({"upload": upload.as_state()}, ensure_ascii=False)
+            stateMachineArn=state_machine_arn,
+            name=upload.execution_name,
+            input=json.dumps({"upload": upload.as_state()}, ensure_ascii=False),
         )
         return answer["executionArn"]
     except ClientError as error:
@@ -38,7 +40,12 @@ def succeed(task_token: str, output: dict[str, Any]) -> bool:
 
 
 def fail(task_token: str, error: VodError) -> bool:
-    return _answer("send_task_failure", taskToken=task_token, error=type(error).__name__[:_ERROR_LIMIT], cause=str(error)[:_CAUSE_LIMIT])
+    return _answer(
+        "send_task_failure",
+        taskToken=task_token,
+        error=type(error).__name__[:_ERROR_LIMIT],
+        cause=str(error)[:_CAUSE_LIMIT],
+    )
 
 
 def heartbeat(task_token: str) -> bool:
@@ -47,9 +54,20 @@ def heartbeat(task_token: str) -> bool:
 
 def failed_state(execution_arn: str) -> str | None:
     """The name of the box that failed: the last state entered before the failure, read from the history's end."""
-    events = client("stepfunctions").get_execution_history(executionArn=execution_arn, reverseOrder=True, maxResults=100)["events"]
+    events = client("stepfunctions").get_execution_history(
+        executionArn=execution_arn, reverseOrder=True, maxResults=100
+    )["events"]
     by_id = {event["id"]: event for event in events}
-    failed = next((event for event in events if event["type"].endswith(("TaskFailed", "TaskTimedOut", "FunctionFailed", "FunctionTimedOut", "StateAborted"))), None)
+    failed = next(
+        (
+            event
+            for event in events
+            if event["type"].endswith(
+                ("TaskFailed", "TaskTimedOut", "FunctionFailed", "FunctionTimedOut", "StateAborted")
+            )
+        ),
+        None,
+    )
     event = failed or (events[0] if events else None)
     while event is not None and "stateEnteredEventDetails" not in event:
         event = by_id.get(event.get("previousEventId", 0))

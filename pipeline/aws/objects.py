@@ -24,10 +24,16 @@ def require_current(upload: Upload) -> int:
     head = head_object(upload.bucket, upload.key)
     name = upload.key
     if head is None:
-        raise SourceRejected("INPUT_MISSING", f"{name} is no longer in {upload.bucket}", {"bucket": upload.bucket, "key": upload.key})
+        raise SourceRejected(
+            "INPUT_MISSING", f"{name} is no longer in {upload.bucket}", {"bucket": upload.bucket, "key": upload.key}
+        )
     found = head.get("VersionId")
     if upload.version_id and found and found != upload.version_id:
-        raise SourceSuperseded("SOURCE_SUPERSEDED", f"{name} was uploaded again", {"this_version_id": upload.version_id, "current_version_id": found})
+        raise SourceSuperseded(
+            "SOURCE_SUPERSEDED",
+            f"{name} was uploaded again",
+            {"this_version_id": upload.version_id, "current_version_id": found},
+        )
     return head["ContentLength"]
 
 
@@ -46,7 +52,9 @@ def read(bucket: str, key: str) -> bytes:
         return client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
         if status_of(error) == 404:
-            raise OutputMissing("OUTPUT_MISSING", f"s3://{bucket}/{key} does not exist", {"bucket": bucket, "key": key}) from error
+            raise OutputMissing(
+                "OUTPUT_MISSING", f"s3://{bucket}/{key} does not exist", {"bucket": bucket, "key": key}
+            ) from error
         raise
 
 
@@ -80,7 +88,11 @@ def replace(bucket: str, key: str, body: str | bytes, content_type: str, etag: s
         client("s3").put_object(Bucket=bucket, Key=key, Body=_bytes(body), ContentType=content_type, **condition)
     except ClientError as error:
         if status_of(error) in (409, 412) or (etag and status_of(error) == 404):
-            raise PointerContended("POINTER_CONTENDED", f"s3://{bucket}/{key} changed while it was being replaced", {"key": key, "reason": code_of(error)}) from error
+            raise PointerContended(
+                "POINTER_CONTENDED",
+                f"s3://{bucket}/{key} changed while it was being replaced",
+                {"key": key, "reason": code_of(error)},
+            ) from error
         raise
 
 

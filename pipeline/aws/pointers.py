@@ -17,10 +17,16 @@ from pipeline.media.keys import pointer_prefix
 from pipeline.media.playback import may_replace, unpublished
 
 ASSET_JSON = "asset.json"
-CONTENT_TYPES = {"index.m3u8": "application/vnd.apple.mpegurl", "index.mpd": "application/dash+xml", ASSET_JSON: "application/json"}
+CONTENT_TYPES = {
+    "index.m3u8": "application/vnd.apple.mpegurl",
+    "index.mpd": "application/dash+xml",
+    ASSET_JSON: "application/json",
+}
 
 
-def publish(table: AssetTable, bucket: str, upload: Upload, title: str, pointers: dict[str, str], asset_json: dict[str, Any]) -> None:
+def publish(
+    table: AssetTable, bucket: str, upload: Upload, title: str, pointers: dict[str, str], asset_json: dict[str, Any]
+) -> None:
     """Make this run the one that plays. Raises SourceSuperseded or PointerContended; viewers never see half of it."""
     prefix = pointer_prefix(upload.asset_id)
     texts = {**pointers, ASSET_JSON: objects.to_json(asset_json)}

@@ -46,7 +46,9 @@ class AssetTable:
             "updated_at": now(),
         }
         try:
-            client("dynamodb").put_item(TableName=self._name, Item=_pack(item), ConditionExpression="attribute_not_exists(pk)")
+            client("dynamodb").put_item(
+                TableName=self._name, Item=_pack(item), ConditionExpression="attribute_not_exists(pk)"
+            )
             return item
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":
@@ -90,14 +92,22 @@ class AssetTable:
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":
                 raise
-            raise SourceSuperseded("SOURCE_SUPERSEDED", "a newer upload of the same key is already published", {"this": highest}) from error
+            raise SourceSuperseded(
+                "SOURCE_SUPERSEDED", "a newer upload of the same key is already published", {"this": highest}
+            ) from error
 
     # One transcode -------------------------------------------------------------------------------------------
 
     def intend(self, upload: Upload, role: str, task_token: str) -> dict[str, Any]:
         """Store the token that waits for this job, before the job exists. Returns the record as it was before."""
         before = self._update(
-            upload, _job_sk(upload, role), returned="ALL_OLD", task_token=task_token, upload=upload.as_state(), role=role, updated_at=now()
+            upload,
+            _job_sk(upload, role),
+            returned="ALL_OLD",
+            task_token=task_token,
+            upload=upload.as_state(),
+            role=role,
+            updated_at=now(),
         )
         return before
 
@@ -120,7 +130,14 @@ class AssetTable:
         """Note progress, unless the job has ended: events may come out of order."""
         more = {} if percent is None else {"percent": percent}
         try:
-            self._update(upload, _job_sk(upload, role), condition="NOT #status IN (:ended1, :ended2, :ended3)", extra=_ENDED, status=status, **more)
+            self._update(
+                upload,
+                _job_sk(upload, role),
+                condition="NOT #status IN (:ended1, :ended2, :ended3)",
+                extra=_ENDED,
+                status=status,
+                **more,
+            )
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":
                 raise
@@ -136,20 +153,32 @@ class AssetTable:
     # DynamoDB ------------------------------------------------------------------------------------------------
 
     def _get(self, pk: str, sk: str) -> dict[str, Any] | None:
-        item = client("dynamodb").get_item(TableName=self._name, Key=_pack(_key(pk, sk)), ConsistentRead=True).get("Item")
+        item = (
+            client("dynamodb").get_item(TableName=self._name, Key=_pack(_key(pk, sk)), ConsistentRead=True).get("Item")
+        )
         return _unpack(item) if item else None
 
     def _query(self, pk: str, prefix: str) -> list[dict[str, Any]]:
-        pages = client("dynamodb").get_paginator("query").paginate(
-            TableName=self._name,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-            ExpressionAttributeValues=_pack({":pk": pk, ":prefix": prefix}),
-            ConsistentRead=True,
+        pages = (
+            client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self._name,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+                ExpressionAttributeValues=_pack({":pk": pk, ":prefix": prefix}),
+                ConsistentRead=True,
+            )
         )
         return [_unpack(item) for page in pages for item in page["Items"]]
 
     def _update(
-        self, upload: Upload, sk: str, condition: str | None = None, returned: str = "NONE", extra: dict[str, Any] | None = None, **values: Any
+        self,
+        upload: Upload,
+        sk: str,
+        condition: str | None = None,
+        returned: str = "NONE",
+        extra: dict[str, Any] | None = None,
+        **values: Any,
     ) -> dict[str, Any]:
         values.setdefault("updated_at", now())
         answer = client("dynamodb").update_item(

@@ -21,5 +21,8 @@ def announce(topic_arn: str, event: str, upload: Upload, parts: dict[str, Any]) 
         **parts,
     }
     client("sns").publish(
-        TopicArn=topic_arn, Subject=f"Film {event}", Message=to_json(message), MessageAttributes={"event": {"DataType": "String", "StringValue": event}}
+        TopicArn=topic_arn,
+        Subject=f"Film {event}",
+        Message=to_json(message),
+        MessageAttributes={"event": {"DataType": "String", "StringValue": event}},
     )

@@ -38,10 +38,14 @@ def probe(url: str) -> dict[str, Any]:
         if is_passing(error) or code_of(error) != "BadRequestException":
             raise
         message = error.response["Error"].get("Message", "")
-        raise SourceUnreadable("INPUT_NOT_A_FILM", f"the file cannot be read as a film: {message}", {"probe": message}) from error
+        raise SourceUnreadable(
+            "INPUT_NOT_A_FILM", f"the file cannot be read as a film: {message}", {"probe": message}
+        ) from error
 
 
-def transcode(upload: Upload, role: str, job_settings: dict[str, Any], task_token: str, settings: TranscodeSettings) -> str:
+def transcode(
+    upload: Upload, role: str, job_settings: dict[str, Any], task_token: str, settings: TranscodeSettings
+) -> str:
     """See that exactly one live job works on this role and that its answer will reach `task_token`. Returns its id."""
     table = AssetTable(settings.table)
     before = table.intend(upload, role, task_token)
@@ -73,7 +77,13 @@ def cancel(job_id: str) -> bool:
 
 def metadata(upload: Upload, role: str, attempt: int) -> dict[str, str]:
     """UserMetadata of a job: how its events, and a lost job, are found again. ASCII ids only, never the key."""
-    return {"asset_id": upload.asset_id, "version": upload.version, "revision": str(upload.revision), "role": role, "attempt": str(attempt)}
+    return {
+        "asset_id": upload.asset_id,
+        "version": upload.version,
+        "revision": str(upload.revision),
+        "role": role,
+        "attempt": str(attempt),
+    }
 
 
 def _existing_job(before: dict[str, Any], upload: Upload, role: str, attempt: int) -> dict[str, Any] | None:
@@ -112,8 +122,16 @@ def _create(upload: Upload, role: str, attempt: int, job_settings: dict[str, Any
     except ClientError as error:
         if is_passing(error):
             raise
-        code = "TRANSCODE_NOT_ALLOWED" if code_of(error) in ("ForbiddenException", "AccessDeniedException") else "TRANSCODE_SETTINGS"
-        raise TranscodeFailed(code, f"MediaConvert refused the job: {error.response['Error'].get('Message', '')}", {"role": role, "error": code_of(error)}) from error
+        code = (
+            "TRANSCODE_NOT_ALLOWED"
+            if code_of(error) in ("ForbiddenException", "AccessDeniedException")
+            else "TRANSCODE_SETTINGS"
+        )
+        raise TranscodeFailed(
+            code,
+            f"MediaConvert refused the job: {error.response['Error'].get('Message', '')}",
+            {"role": role, "error": code_of(error)},
+        ) from error
     return answer["Job"]["Id"]
 
 
@@ -125,10 +143,13 @@ def _post_answer(job: dict[str, Any], queue_url: str) -> None:
         "queue": job.get("Queue"),
         "userMetadata": job.get("UserMetadata", {}),
         "outputGroupDetails": [
-            {"outputDetails": [{"durationInMs": output.get("DurationInMs", 0)} for output in group.get("OutputDetails", [])]}
+            {
+                "outputDetails": [
+                    {"durationInMs": output.get("DurationInMs", 0)} for output in group.get("OutputDetails", [])
+                ]
+            }
             for group in job.get("OutputGroupDetails", [])
         ],
     }
     body = {"source": "aws.mediaconvert", "detail-type": "MediaConvert Job State Change", "detail": detail}
     client("sqs").send_message(QueueUrl=queue_url, MessageBody=json.dumps(body))
-

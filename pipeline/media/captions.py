@@ -66,7 +66,11 @@ def parse(data: bytes, name: str, duration_ms: int) -> Captions:
         else:
             cues.append(dataclasses.replace(cue, end_ms=min(cue.end_ms, duration_ms)))
     if not cues:
-        raise SourceRejected("INPUT_CAPTIONS_UNREADABLE", f"no caption could be read in {name}", {"file": name, "lines": len(lines), "first_warnings": warnings[:5]})
+        raise SourceRejected(
+            "INPUT_CAPTIONS_UNREADABLE",
+            f"no caption could be read in {name}",
+            {"file": name, "lines": len(lines), "first_warnings": warnings[:5]},
+        )
     return Captions(tuple(sorted(cues, key=lambda cue: (cue.start_ms, cue.end_ms))), tuple(warnings[:50]))
 
 
@@ -114,7 +118,9 @@ def _cue(match: re.Match[str], text: list[str]) -> Cue | None:
 
 def _milliseconds(parts: tuple[str | None, ...]) -> int:
     hours, minutes, seconds, fraction = parts
-    return ((int(hours or 0) * 60 + int(minutes or 0)) * 60 + int(seconds or 0)) * 1000 + int((fraction or "0").ljust(3, "0"))
+    return ((int(hours or 0) * 60 + int(minutes or 0)) * 60 + int(seconds or 0)) * 1000 + int(
+        (fraction or "0").ljust(3, "0")
+    )
 
 
 def _clean(text: str) -> str:

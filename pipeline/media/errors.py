@@ -39,23 +39,63 @@ CODES: dict[str, Code] = {
     "INPUT_NOT_A_FILM": Code("input", False, "Upload the film itself, as MP4, MOV, MKV, WebM, MPEG-TS, AVI or MXF."),
     "INPUT_NO_PICTURE": Code("input", False, "Export the film with its video track and upload that file."),
     "INPUT_CODEC_UNSUPPORTED": Code("input", False, "Export the film as H.264, HEVC or ProRes and upload that file."),
-    "INPUT_TRUNCATED": Code("input", False, "The file breaks off. Upload it again, whole; if it still fails, export it again."),
-    "INPUT_UNREADABLE": Code("input", False, "Play the file to its end on your computer. If it plays, upload it again; if not, export it again."),
-    "INPUT_CAPTIONS_UNREADABLE": Code("input", False, "Save the captions as SubRip (.srt) or WebVTT (.vtt) in UTF-8 and upload the film again."),
+    "INPUT_TRUNCATED": Code(
+        "input", False, "The file breaks off. Upload it again, whole; if it still fails, export it again."
+    ),
+    "INPUT_UNREADABLE": Code(
+        "input",
+        False,
+        "Play the file to its end on your computer. If it plays, upload it again; if not, export it again.",
+    ),
+    "INPUT_CAPTIONS_UNREADABLE": Code(
+        "input", False, "Save the captions as SubRip (.srt) or WebVTT (.vtt) in UTF-8 and upload the film again."
+    ),
     "POLICY_TOO_SHORT": Code("policy", False, "Upload a film of at least a tenth of a second."),
-    "POLICY_TOO_LONG": Code("policy", False, "Cut the film into parts, or ask the owner of this pipeline to raise the limit."),
-    "POLICY_PICTURE_SIZE": Code("policy", False, "Export the film with a picture between 32 and 8192 pixels on each side."),
+    "POLICY_TOO_LONG": Code(
+        "policy", False, "Cut the film into parts, or ask the owner of this pipeline to raise the limit."
+    ),
+    "POLICY_PICTURE_SIZE": Code(
+        "policy", False, "Export the film with a picture between 32 and 8192 pixels on each side."
+    ),
     "SOURCE_SUPERSEDED": Code("policy", False, "Nothing to do: a newer upload of the same key takes its place."),
-    "SERVICE_THROTTLED": Code("service", True, "Wait: the step is tried again. If it stays, look at the service's quotas and health page."),
+    "SERVICE_THROTTLED": Code(
+        "service", True, "Wait: the step is tried again. If it stays, look at the service's quotas and health page."
+    ),
     "POINTER_CONTENDED": Code("service", True, "Wait: the step is tried again."),
-    "TRANSCODE_INTERRUPTED": Code("service", True, "The next attempt starts by itself. If all fail, read the job's messages in MediaConvert under the id in the evidence."),
-    "TRANSCODE_FAILED": Code("service", False, "Read the job's messages in MediaConvert under the id in the evidence, then redrive the execution."),
-    "TRANSCODE_CANCELED": Code("service", False, "Somebody cancelled the job. Redrive the execution to start the next attempt."),
-    "TRANSCODE_NOT_ALLOWED": Code("config", False, "Give the MediaConvert role access to both buckets (error 14xx tells which), then redrive the execution."),
-    "TRANSCODE_SETTINGS": Code("config", False, "MediaConvert refuses these job settings; compare them with the golden files in tests/media/golden, mend the planner and start the upload again."),
-    "OUTPUT_MISSING": Code("service", True, "Redrive the execution; if the object is missing again, read the job's messages in MediaConvert."),
-    "OUTPUT_WRONG": Code("service", False, "Compare the object in the evidence with the plan; then redrive the execution."),
-    "PLAN_IMPOSSIBLE": Code("config", False, "Keep the source's facts from the execution's input and mend the planner."),
+    "TRANSCODE_INTERRUPTED": Code(
+        "service",
+        True,
+        "The next attempt starts by itself. If all fail, read the job's messages in MediaConvert under the id in the evidence.",
+    ),
+    "TRANSCODE_FAILED": Code(
+        "service",
+        False,
+        "Read the job's messages in MediaConvert under the id in the evidence, then redrive the execution.",
+    ),
+    "TRANSCODE_CANCELED": Code(
+        "service", False, "Somebody cancelled the job. Redrive the execution to start the next attempt."
+    ),
+    "TRANSCODE_NOT_ALLOWED": Code(
+        "config",
+        False,
+        "Give the MediaConvert role access to both buckets (error 14xx tells which), then redrive the execution.",
+    ),
+    "TRANSCODE_SETTINGS": Code(
+        "config",
+        False,
+        "MediaConvert refuses these job settings; compare them with the golden files in tests/media/golden, mend the planner and start the upload again.",
+    ),
+    "OUTPUT_MISSING": Code(
+        "service",
+        True,
+        "Redrive the execution; if the object is missing again, read the job's messages in MediaConvert.",
+    ),
+    "OUTPUT_WRONG": Code(
+        "service", False, "Compare the object in the evidence with the plan; then redrive the execution."
+    ),
+    "PLAN_IMPOSSIBLE": Code(
+        "config", False, "Keep the source's facts from the execution's input and mend the planner."
+    ),
 }
 
 

@@ -45,7 +45,9 @@ class Profile:
     download: bool
 
 
-PROFILES = {profile.name: profile for profile in (Profile("default", download=False), Profile("download", download=True))}
+PROFILES = {
+    profile.name: profile for profile in (Profile("default", download=False), Profile("download", download=True))
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,18 +64,28 @@ class Plan:
 def plan_for(upload: Upload, source: Source, outputs_bucket: str, profile_name: str) -> Plan:
     """Choose rungs and write both jobs' settings. Raises SourceRejected, or PlanImpossible for an unknown profile."""
     if profile_name not in PROFILES:
-        raise PlanImpossible("PLAN_IMPOSSIBLE", f"there is no profile {profile_name!r}; there are {', '.join(PROFILES)}")
+        raise PlanImpossible(
+            "PLAN_IMPOSSIBLE", f"there is no profile {profile_name!r}; there are {', '.join(PROFILES)}"
+        )
     name = file_name(upload.key)
     video = source.require_picture(name)
     source.require_duration(name)
     if source.duration_ms > _LONGEST_MS:
-        raise SourceRejected("POLICY_TOO_LONG", f"{name} lasts {source.duration_ms / 3.6e6:.1f} hours; the limit is {_LONGEST_MS / 3.6e6:.0f}", {"duration_ms": source.duration_ms})
+        raise SourceRejected(
+            "POLICY_TOO_LONG",
+            f"{name} lasts {source.duration_ms / 3.6e6:.1f} hours; the limit is {_LONGEST_MS / 3.6e6:.0f}",
+            {"duration_ms": source.duration_ms},
+        )
     rungs = rungs_for(video)
     destination = f"s3://{outputs_bucket}/{upload.run_prefix}"
     return Plan(
         rungs=rungs,
-        streams=_settings(upload, source, [_streams_group(rungs, source, destination), _poster_group(rungs[0], source, destination)]),
-        download=_settings(upload, source, [_download_group(rungs[0], source, destination)]) if PROFILES[profile_name].download else None,
+        streams=_settings(
+            upload, source, [_streams_group(rungs, source, destination), _poster_group(rungs[0], source, destination)]
+        ),
+        download=_settings(upload, source, [_download_group(rungs[0], source, destination)])
+        if PROFILES[profile_name].download
+        else None,
         timeout_seconds=6 * 3600 + 30 * math.ceil(source.duration_ms / 1000),
         heartbeat_seconds=_HEARTBEAT_SECONDS,
     )
@@ -198,7 +210,10 @@ def _h264(rung: Rung) -> dict[str, Any]:
 def _sound(source: Source) -> dict[str, Any]:
     return {
         "NameModifier": AUDIO_MODIFIER,
-        "ContainerSettings": {"Container": "CMFC", "CmfcSettings": {"AudioGroupId": "audio", "AudioTrackType": "ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT"}},
+        "ContainerSettings": {
+            "Container": "CMFC",
+            "CmfcSettings": {"AudioGroupId": "audio", "AudioTrackType": "ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT"},
+        },
         "AudioDescriptions": [_aac(source)],
     }
 
@@ -226,15 +241,27 @@ def _aac(source: Source) -> dict[str, Any]:
 def _poster_group(rung: Rung, source: Source, destination: str) -> dict[str, Any]:
     return {
         "Name": "Poster",
-        "OutputGroupSettings": {"Type": "FILE_GROUP_SETTINGS", "FileGroupSettings": {"Destination": destination + POSTER_BASE}},
+        "OutputGroupSettings": {
+            "Type": "FILE_GROUP_SETTINGS",
+            "FileGroupSettings": {"Destination": destination + POSTER_BASE},
+        },
         "Outputs": [
             {
                 "ContainerSettings": {"Container": "RAW"},
                 "VideoDescription": {
-                    **{k: v for k, v in _picture(rung, source).items() if k in ("Width", "Height", "ScalingBehavior", "VideoPreprocessors")},
+                    **{
+                        k: v
+                        for k, v in _picture(rung, source).items()
+                        if k in ("Width", "Height", "ScalingBehavior", "VideoPreprocessors")
+                    },
                     "CodecSettings": {
                         "Codec": "FRAME_CAPTURE",
-                        "FrameCaptureSettings": {"FramerateNumerator": 1, "FramerateDenominator": poster_seconds(source.duration_ms), "MaxCaptures": 2, "Quality": 80},
+                        "FrameCaptureSettings": {
+                            "FramerateNumerator": 1,
+                            "FramerateDenominator": poster_seconds(source.duration_ms),
+                            "MaxCaptures": 2,
+                            "Quality": 80,
+                        },
                     },
                 },
             }
@@ -252,7 +279,10 @@ def _download_group(rung: Rung, source: Source, destination: str) -> dict[str, A
         output["AudioDescriptions"] = [_aac(source)]
     return {
         "Name": "Download",
-        "OutputGroupSettings": {"Type": "FILE_GROUP_SETTINGS", "FileGroupSettings": {"Destination": destination + DOWNLOAD_BASE}},
+        "OutputGroupSettings": {
+            "Type": "FILE_GROUP_SETTINGS",
+            "FileGroupSettings": {"Destination": destination + DOWNLOAD_BASE},
+        },
         "Outputs": [output],
     }
 

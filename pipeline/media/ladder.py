@@ -51,7 +51,23 @@ BOXES = (
 
 #: Frame rates players and editors know. A measured rate is snapped to the nearest of them.
 STANDARD_RATES = tuple(
-    Fraction(rate) for rate in ("10", "12", "25/2", "15", "20", "24000/1001", "24", "25", "30000/1001", "30", "48", "50", "60000/1001", "60")
+    Fraction(rate)
+    for rate in (
+        "10",
+        "12",
+        "25/2",
+        "15",
+        "20",
+        "24000/1001",
+        "24",
+        "25",
+        "30000/1001",
+        "30",
+        "48",
+        "50",
+        "60000/1001",
+        "60",
+    )
 )
 _SMALLEST_SIDE = 32  # MediaConvert's own limit for an output's Width and Height
 _LARGEST_SIDE = 8192

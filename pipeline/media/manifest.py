@@ -93,7 +93,9 @@ def variants(multivariant: str) -> tuple[Variant, ...]:
 
 def audio_uris(multivariant: str) -> tuple[str, ...]:
     """Media playlists of the sound: EXT-X-MEDIA of TYPE=AUDIO with a URI of its own."""
-    media = [_attributes(line) for line in _lines(multivariant, "multivariant playlist") if line.startswith("#EXT-X-MEDIA:")]
+    media = [
+        _attributes(line) for line in _lines(multivariant, "multivariant playlist") if line.startswith("#EXT-X-MEDIA:")
+    ]
     return tuple(attributes["URI"] for attributes in media if attributes.get("TYPE") == "AUDIO" and "URI" in attributes)
 
 
@@ -174,17 +176,27 @@ def caption_playlist(vtt_name: str, duration_ms: int) -> str:
 
 def _subtitles(track: CaptionTrack, folder: str) -> str:
     language = "" if track.language == "und" else f'LANGUAGE="{track.language}",'
-    sdh = ',CHARACTERISTICS="public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound"' if track.sdh else ""
+    sdh = (
+        ',CHARACTERISTICS="public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound"'
+        if track.sdh
+        else ""
+    )
     forced = "YES" if track.forced else "NO"
     return f'#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="captions",{language}NAME="{track.label}",DEFAULT=NO,AUTOSELECT=YES,FORCED={forced}{sdh},URI="{folder}{track.playlist}"'
 
 
 def _text_set(track: CaptionTrack) -> ET.Element:
-    adaptation = ET.Element(_q("AdaptationSet"), {"contentType": "text", "mimeType": "text/vtt", "lang": track.language})
+    adaptation = ET.Element(
+        _q("AdaptationSet"), {"contentType": "text", "mimeType": "text/vtt", "lang": track.language}
+    )
     role = "forced-subtitle" if track.forced else "caption" if track.sdh else "subtitle"
     ET.SubElement(adaptation, _q("Role"), {"schemeIdUri": "urn:mpeg:dash:role:2011", "value": role})
     ET.SubElement(adaptation, _q("Label")).text = track.label
-    representation = ET.SubElement(adaptation, _q("Representation"), {"id": track.vtt.rsplit("/", 1)[-1].removesuffix(".vtt") + "-captions", "bandwidth": "256"})
+    representation = ET.SubElement(
+        adaptation,
+        _q("Representation"),
+        {"id": track.vtt.rsplit("/", 1)[-1].removesuffix(".vtt") + "-captions", "bandwidth": "256"},
+    )
     ET.SubElement(representation, _q("BaseURL")).text = track.vtt
     return adaptation
 

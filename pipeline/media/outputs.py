@@ -55,7 +55,10 @@ def from_complete_event(detail: dict[str, Any]) -> dict[str, Any]:
     return {
         "job_id": detail["jobId"],
         "warnings": [str(warning.get("code")) for warning in detail.get("warnings") or []],
-        "duration_ms": max((output.get("durationInMs") or 0 for group in groups for output in group.get("outputDetails") or []), default=0),
+        "duration_ms": max(
+            (output.get("durationInMs") or 0 for group in groups for output in group.get("outputDetails") or []),
+            default=0,
+        ),
     }
 
 
@@ -84,7 +87,9 @@ def verify(
     multivariant_path, mpd_path = manifests_needed()
     try:
         listed = {variant.uri: variant for variant in manifest.variants(texts[multivariant_path])}
-        playlists = {path: manifest.media_playlist(texts[path], path) for path in media_playlists(texts[multivariant_path])}
+        playlists = {
+            path: manifest.media_playlist(texts[path], path) for path in media_playlists(texts[multivariant_path])
+        }
         mpd_ms = manifest.mpd_duration_ms(texts[mpd_path])
     except manifest.ManifestBroken as error:
         raise OutputWrong("OUTPUT_WRONG", str(error), {"folder": multivariant_path}) from error
@@ -94,8 +99,16 @@ def verify(
     duration_ms = max(playlists[variant].duration_ms for variant in listed)
     audio = manifest.audio_uris(texts[multivariant_path])
     if has_audio and not audio:
-        raise OutputMissing("OUTPUT_MISSING", f"{name} has sound, its streams have none", {"expected": f"{STREAM_BASE}{AUDIO_MODIFIER}.m3u8"})
-    _check_durations({**{path: playlist.duration_ms for path, playlist in playlists.items()}, mpd_path: mpd_ms}, duration_ms, set(audio))
+        raise OutputMissing(
+            "OUTPUT_MISSING",
+            f"{name} has sound, its streams have none",
+            {"expected": f"{STREAM_BASE}{AUDIO_MODIFIER}.m3u8"},
+        )
+    _check_durations(
+        {**{path: playlist.duration_ms for path, playlist in playlists.items()}, mpd_path: mpd_ms},
+        duration_ms,
+        set(audio),
+    )
     _check_whole(duration_ms, source_duration_ms, name)
     return Verified(
         hls=multivariant_path,
@@ -111,26 +124,41 @@ def verify(
 
 def _check_playlist(path: str, playlist: manifest.MediaPlaylist, sizes: Mapping[str, int]) -> None:
     if not playlist.ended:
-        raise OutputWrong("OUTPUT_WRONG", f"{path} has no EXT-X-ENDLIST: a player would wait for more", {"playlist": path})
+        raise OutputWrong(
+            "OUTPUT_WRONG", f"{path} has no EXT-X-ENDLIST: a player would wait for more", {"playlist": path}
+        )
     folder = posixpath.dirname(path)
     for uri in [playlist.init, *(segment.uri for segment in playlist.segments)]:
         if uri is None:
             raise OutputWrong("OUTPUT_WRONG", f"{path} names no init segment (EXT-X-MAP)", {"playlist": path})
         target = posixpath.join(folder, uri)
         if not sizes.get(target):
-            raise OutputMissing("OUTPUT_MISSING", f"{path} names {uri}, which does not exist or has no bytes", {"playlist": path, "object": target})
+            raise OutputMissing(
+                "OUTPUT_MISSING",
+                f"{path} names {uri}, which does not exist or has no bytes",
+                {"playlist": path, "object": target},
+            )
 
 
 def _rendition(
-    rung: Mapping[str, Any], listed: Mapping[str, manifest.Variant], playlists: Mapping[str, manifest.MediaPlaylist], sizes: Mapping[str, int]
+    rung: Mapping[str, Any],
+    listed: Mapping[str, manifest.Variant],
+    playlists: Mapping[str, manifest.MediaPlaylist],
+    sizes: Mapping[str, int],
 ) -> Rendition:
     path = f"{STREAM_BASE}_{rung['name']}.m3u8"
     variant = listed.get(path)
     if variant is None:
-        raise OutputMissing("OUTPUT_MISSING", f"the {rung['name']} rendition is not in the multivariant playlist", {"expected": path, "listed": sorted(listed)})
+        raise OutputMissing(
+            "OUTPUT_MISSING",
+            f"the {rung['name']} rendition is not in the multivariant playlist",
+            {"expected": path, "listed": sorted(listed)},
+        )
     if variant.width and (variant.width, variant.height) != (rung["width"], rung["height"]):
         raise OutputWrong(
-            "OUTPUT_WRONG", f"{rung['name']} is {variant.width}x{variant.height}, planned {rung['width']}x{rung['height']}", {"playlist": path}
+            "OUTPUT_WRONG",
+            f"{rung['name']} is {variant.width}x{variant.height}, planned {rung['width']}x{rung['height']}",
+            {"playlist": path},
         )
     playlist = playlists[path]
     size = sum(sizes[posixpath.join(posixpath.dirname(path), segment.uri)] for segment in playlist.segments)
@@ -149,7 +177,9 @@ def _check_durations(durations: Mapping[str, int], expected_ms: int, audio: set[
     """Renditions of the picture must agree closely; sound may end earlier than the picture, as its source may."""
     for path, duration in durations.items():
         if path not in audio and abs(duration - expected_ms) > _TOLERANCE_MS:
-            raise OutputWrong("OUTPUT_WRONG", f"{path} lasts {duration} ms, the others {expected_ms} ms", {"playlist": path})
+            raise OutputWrong(
+                "OUTPUT_WRONG", f"{path} lasts {duration} ms, the others {expected_ms} ms", {"playlist": path}
+            )
 
 
 def _check_whole(duration_ms: int, source_ms: int, name: str) -> None:
@@ -163,7 +193,9 @@ def _check_whole(duration_ms: int, source_ms: int, name: str) -> None:
 
 def _poster(sizes: Mapping[str, int]) -> str | None:
     """The last capture: the first is the film's first frame, and films begin black."""
-    captures = sorted(path for path, size in sizes.items() if path.startswith(f"{POSTER_BASE}.") and path.endswith(".jpg") and size)
+    captures = sorted(
+        path for path, size in sizes.items() if path.startswith(f"{POSTER_BASE}.") and path.endswith(".jpg") and size
+    )
     return captures[-1] if captures else None
 
 

@@ -30,7 +30,12 @@ def manifest_url(delivery_url: str, asset_id: str, name: str) -> str:
 
 
 def published(
-    upload: Upload, title: str, verified: dict[str, Any], captions: tuple[CaptionTrack, ...], frame: tuple[int, int], published_at: str
+    upload: Upload,
+    title: str,
+    verified: dict[str, Any],
+    captions: tuple[CaptionTrack, ...],
+    frame: tuple[int, int],
+    published_at: str,
 ) -> dict[str, Any]:
     """asset.json of a film that plays. frame is the best rendition's width and height in pixels."""
     folder = f"v/{upload.run}/"
@@ -49,9 +54,12 @@ def published(
         "width": frame[0],
         "height": frame[1],
         "has_audio": verified["has_audio"],
-        "captions": [{"language": track.language, "label": track.label, "vtt": folder + track.vtt} for track in captions],
+        "captions": [
+            {"language": track.language, "label": track.label, "vtt": folder + track.vtt} for track in captions
+        ],
         "renditions": [
-            {key: rendition[key] for key in ("name", "width", "height", "bitrate_bps", "codecs")} for rendition in verified["renditions"]
+            {key: rendition[key] for key in ("name", "width", "height", "bitrate_bps", "codecs")}
+            for rendition in verified["renditions"]
         ],
         "published_at": published_at,
         "order": upload.order,
@@ -83,7 +91,11 @@ def may_replace(existing: dict[str, Any] | None, new: dict[str, Any]) -> bool:
     if older or (existing["status"] == "published" and new["status"] in ("processing", "rejected")):
         return False
     if existing.get("order") == new["order"]:
-        return new["status"] != "processing" or existing["status"] == "processing" or new["revision"] > existing.get("revision", 0)
+        return (
+            new["status"] != "processing"
+            or existing["status"] == "processing"
+            or new["revision"] > existing.get("revision", 0)
+        )
     return True
 
 

@@ -60,7 +60,11 @@ class Source:
         format_ = container.get("Format")
         tracks = container.get("Tracks") or []
         if not format_ or not tracks:
-            raise SourceRejected("INPUT_NOT_A_FILM", f"{name} is not a film: no tracks of picture or sound were found in it", _evidence(result))
+            raise SourceRejected(
+                "INPUT_NOT_A_FILM",
+                f"{name} is not a film: no tracks of picture or sound were found in it",
+                _evidence(result),
+            )
         source = cls(
             container=format_,
             duration_ms=round(1000 * (container.get("Duration") or max((t.get("Duration") or 0) for t in tracks))),
@@ -74,13 +78,19 @@ class Source:
         if self.video is None:
             heard = ", ".join(f"{track.channels}-channel {track.codec}" for track in self.audio) or "none"
             raise SourceRejected(
-                "INPUT_NO_PICTURE", f"{name} has no picture: 0 video tracks, audio tracks: {heard}", {"container": self.container, "audio_tracks": len(self.audio)}
+                "INPUT_NO_PICTURE",
+                f"{name} has no picture: 0 video tracks, audio tracks: {heard}",
+                {"container": self.container, "audio_tracks": len(self.audio)},
             )
         return self.video
 
     def require_duration(self, name: str) -> None:
         if self.duration_ms < _SHORTEST_MS:
-            raise SourceRejected("POLICY_TOO_SHORT", f"{name} lasts {self.duration_ms} ms; the shortest film we publish is {_SHORTEST_MS} ms", {"duration_ms": self.duration_ms})
+            raise SourceRejected(
+                "POLICY_TOO_SHORT",
+                f"{name} lasts {self.duration_ms} ms; the shortest film we publish is {_SHORTEST_MS} ms",
+                {"duration_ms": self.duration_ms},
+            )
 
     def as_state(self) -> dict[str, Any]:
         """JSON for the state machine: fractions as "30000/1001"."""
@@ -109,7 +119,11 @@ def _picture(format_: str, tracks: list[dict[str, Any]], name: str) -> VideoTrac
     track = pictures[0]
     codec = track.get("Codec") or "UNKNOWN"
     if codec == "UNKNOWN":
-        raise SourceRejected("INPUT_CODEC_UNSUPPORTED", f"the picture of {name} is in a codec that cannot be decoded", {"container": format_, "track": track.get("Index")})
+        raise SourceRejected(
+            "INPUT_CODEC_UNSUPPORTED",
+            f"the picture of {name} is in a codec that cannot be decoded",
+            {"container": format_, "track": track.get("Index")},
+        )
     properties = track.get("VideoProperties") or {}
     essence = properties.get("CodecMetadata") or {}
     rotation = _rotation(properties, essence, name)
@@ -133,20 +147,32 @@ def _rotation(properties: dict[str, Any], essence: dict[str, Any], name: str) ->
     rotation = (properties.get("Rotation") or essence.get("Rotation") or 0) % 360
     if rotation not in (0, 90, 180, 270):
         raise SourceRejected(
-            "INPUT_UNREADABLE", f"{name} is turned by {rotation} degrees; only quarter turns can be undone", {"rotation": rotation}, "Export the film upright and upload that file."
+            "INPUT_UNREADABLE",
+            f"{name} is turned by {rotation} degrees; only quarter turns can be undone",
+            {"rotation": rotation},
+            "Export the film upright and upload that file.",
         )
     return rotation
 
 
 def _square_pixels(properties: dict[str, Any], essence: dict[str, Any]) -> tuple[int, int]:
-    width, height = properties.get("Width") or essence.get("Width") or 0, properties.get("Height") or essence.get("Height") or 0
-    sample_aspect = _fraction(properties.get("SampleAspectRatio")) or _fraction(essence.get("SampleAspectRatio")) or Fraction(1)
+    width, height = (
+        properties.get("Width") or essence.get("Width") or 0,
+        properties.get("Height") or essence.get("Height") or 0,
+    )
+    sample_aspect = (
+        _fraction(properties.get("SampleAspectRatio")) or _fraction(essence.get("SampleAspectRatio")) or Fraction(1)
+    )
     return round(width * sample_aspect), height
 
 
 def _audio(track: dict[str, Any]) -> AudioTrack:
     properties = track.get("AudioProperties") or {}
-    return AudioTrack(codec=track.get("Codec") or "UNKNOWN", channels=properties.get("Channels") or 2, language=properties.get("LanguageCode") or "und")
+    return AudioTrack(
+        codec=track.get("Codec") or "UNKNOWN",
+        channels=properties.get("Channels") or 2,
+        language=properties.get("LanguageCode") or "und",
+    )
 
 
 def _fraction(value: dict[str, int] | None) -> Fraction | None:
@@ -156,4 +182,7 @@ def _fraction(value: dict[str, int] | None) -> Fraction | None:
 
 
 def _evidence(result: dict[str, Any]) -> dict[str, Any]:
-    return {"container": (result.get("Container") or {}).get("Format"), "size_bytes": (result.get("Metadata") or {}).get("FileSize")}
+    return {
+        "container": (result.get("Container") or {}).get("Format"),
+        "size_bytes": (result.get("Metadata") or {}).get("FileSize"),
+    }
