@@ -1,0 +1,249 @@
+"""Do a job: run the planned ffmpeg command, cut and upload segments while it runs, write the manifests when it is done.
+
+In: an `EnginePlan`, the source's facts, the working directory, an uploader. Out: `outputGroupDetails` as MediaConvert
+reports them, measured from what was made. What can go wrong: `EngineFailed` with MediaConvert's code: 1020 nothing could
+be decoded, 1076 the file is truncated, 1522 it took too long, 1999 ffmpeg crashed or was killed (the signal is named).
+
+ffmpeg exits with status 0 after half a film, so its status is not believed: what came out is compared with what the
+source's headers promised. Bytes that the container says should be there, or errors while reading, make it 1076, as in
+MediaConvert; when the file is whole and only its header is too optimistic, it is warning 220000.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from pipeline.local.mediaconvert import cmaf, ffmpeg, manifests
+from pipeline.local.mediaconvert.manifests import PackagedAudio, PackagedVideo
+from pipeline.local.mediaconvert.plan import CaptureGroup, CmafGroup, EnginePlan, Warned
+from pipeline.local.mediaconvert.probe import SourceFacts
+from pipeline.local.mediaconvert.transfer import Uploader
+
+TOLERATED_SECONDS, TOLERATED_SHARE = 0.5, 0.01  # of the promised length: headers round, and edit lists cut in mid-GOP
+
+
+class EngineFailed(Exception):
+    """The job failed; `code` is MediaConvert's, `detail` the engine's last lines."""
+
+    def __init__(self, code: int, message: str, detail: str = "") -> None:
+        super().__init__(f"{code}: {message}")
+        self.code, self.message, self.detail = code, message, detail
+
+
+def run(
+    plan: EnginePlan,
+    facts: SourceFacts,
+    work: Path,
+    uploader: Uploader,
+    on_progress: Callable[[ffmpeg.Progress], None] = lambda progress: None,
+    on_warning: Callable[[Warned], None] = lambda warned: None,
+) -> list[dict[str, Any]]:
+    packagers = [Packager(group, work, uploader) for group in plan.groups if isinstance(group, CmafGroup)]
+
+    def progressed(progress: ffmpeg.Progress) -> None:
+        for packager in packagers:
+            packager.advance()
+        on_progress(progress)
+
+    finished = ffmpeg.transcode(plan.arguments, work, plan.limits, progressed)
+    _check_exit(finished, facts)
+    for packager in packagers:
+        packager.finish()
+    made = _made_seconds(packagers, plan)
+    for warned in (*plan.warnings, *_compare_with_promise(made, plan, facts, finished)):
+        on_warning(warned)
+    details = {packager.group.index: packager.details() for packager in packagers}
+    for group in plan.groups:
+        if isinstance(group, CaptureGroup):
+            details[group.index] = _upload_captures(group, work, uploader, made)
+    for packager in packagers:  # after everything they name
+        packager.upload_manifests()
+    return [details[index] for index in sorted(details)]
+
+
+# --- what came out, and whether it is the whole film -------------------------------------------------------------------
+
+
+def _check_exit(finished: ffmpeg.Finished, facts: SourceFacts) -> None:
+    if finished.returncode == 0:
+        return
+    detail = "\n".join(finished.errors)
+    if finished.timed_out or finished.signal_name == "SIGXCPU":
+        raise EngineFailed(1522, "An internal error has occurred and your job timed out.", detail)
+    if finished.signal_name:
+        raise EngineFailed(1999, f"The transcoder was ended by {finished.signal_name} after {finished.seconds:.0f} s", detail)
+    if facts.missing_bytes:
+        raise _truncated(facts, detail)
+    if "No space left on device" in detail:
+        raise EngineFailed(1999, "The transcoder's disk is full", detail)
+    if "Cannot allocate memory" in detail:
+        raise EngineFailed(1999, "The transcoder ran out of memory", detail)
+    if "not on whitelist" in detail or "Decoder not found" in detail:
+        raise EngineFailed(1030, "The input's codec is not a supported input codec", detail)
+    raise EngineFailed(1999, f"The transcoder ended with status {finished.returncode}", detail)
+
+
+def _truncated(facts: SourceFacts, detail: str) -> EngineFailed:
+    where = f"end of file hit at length [{facts.size}]"
+    return EngineFailed(1076, f"Demuxer: [ReadPacketData File read failed - {where}. Is file truncated?]", detail)
+
+
+def _made_seconds(packagers: list[Packager], plan: EnginePlan) -> Fraction:
+    ends = [packager.seconds for packager in packagers]
+    return max(ends) if ends else Fraction(plan.duration or 0)
+
+
+def _compare_with_promise(
+    made: Fraction, plan: EnginePlan, facts: SourceFacts, finished: ffmpeg.Finished
+) -> Iterator[Warned]:
+    detail = "\n".join(finished.errors)
+    if made == 0:
+        raise EngineFailed(1020, "Video sync did not read enough good frames to process successfully", detail)
+    promised = plan.duration or 0
+    short = promised - float(made) > max(TOLERATED_SECONDS, promised * TOLERATED_SHARE)
+    if short and (facts.missing_bytes or _read_errors(finished)):
+        raise _truncated(facts, detail or f"{float(made):.3f} s of {promised:.3f} s could be read")
+    if short or facts.missing_bytes:
+        yield Warned(220000, f"Your input file is truncated. ({float(made):.3f} s of the {promised:.3f} s its headers promise)")
+    elif finished.error_count:
+        yield from _decoder_warnings(finished)
+
+
+_READ_ERRORS = ("Error during demuxing", "error reading", "Invalid data found when processing input", "partial file", "Truncat")
+
+
+def _read_errors(finished: ffmpeg.Finished) -> bool:
+    return any(sign in line for line in finished.errors for sign in _READ_ERRORS)
+
+
+def _decoder_warnings(finished: ffmpeg.Finished) -> Iterator[Warned]:
+    """Damage in the middle: the decoders went on, the film has its length, the viewer sees or hears a fault."""
+    sound = [line for line in finished.errors if any(f"{name} @" in line for name in ("aac", "mp3float", "ac3", "opus", "vorbis", "flac"))]
+    if sound:
+        yield Warned(230006, f"MediaConvert can't decode a portion of your input audio. ({sound[0]})")
+    picture = [line for line in finished.errors if line not in sound]
+    if picture:
+        yield Warned(230008, f"MediaConvert can't decode a portion of your input's video stream. ({picture[0]})")
+
+
+# --- packaging ---------------------------------------------------------------------------------------------------------
+
+
+class Packager:
+    """One CMAF group: cuts its renditions as their files grow, and uploads each segment as soon as it is cut."""
+
+    def __init__(self, group: CmafGroup, work: Path, uploader: Uploader) -> None:
+        self.group, self._uploader = group, uploader
+        self._video = [
+            (rendition, cmaf.VideoCutter(work / rendition.file, group.gops_per_segment, group.segment_seconds))
+            for rendition in group.video
+        ]
+        self._audio = [(rendition, cmaf.AudioCutter(work / rendition.file)) for rendition in group.audio]
+        self._tracks: dict[int, cmaf.Track] = {}
+
+    def advance(self) -> None:
+        for rendition, cutter in self._video:
+            self._upload(rendition.name, "cmfv", cutter.advance())
+        for rendition, cutter in self._audio:
+            self._upload(rendition.name, "cmfa", cutter.advance(self._boundaries()))
+
+    def finish(self) -> None:
+        for rendition, cutter in self._video:
+            self._upload(rendition.name, "cmfv", cutter.finish())
+        self._check_alignment()
+        end = self._video[0][1].end if self._video else None
+        for rendition, cutter in self._audio:
+            boundaries = self._boundaries() if self._video else self._even_boundaries()
+            self._upload(rendition.name, "cmfa", cutter.finish(boundaries, end))
+        for rendition, cutter in (*self._video, *self._audio):
+            if cutter.segments:
+                self._tracks[rendition.output] = track = cutter.track()
+                self._upload_bytes(manifests.init_name(rendition.name, track), track.init)
+
+    @property
+    def seconds(self) -> Fraction:
+        tracks = [track for track in self._tracks.values() if track.kind == "video"] or list(self._tracks.values())
+        return max((track.duration for track in tracks), default=Fraction(0))
+
+    def upload_manifests(self) -> None:
+        video = [PackagedVideo(rendition, self._tracks[rendition.output]) for rendition, _ in self._video]
+        audio = [PackagedAudio(rendition, self._tracks[rendition.output]) for rendition, _ in self._audio]
+        written = manifests.manifests(self.group, video, audio)
+        tops = (f"{self.group.base}.m3u8", f"{self.group.base}.mpd")
+        for wave in ([name for name in written if name not in tops], [name for name in tops if name in written]):
+            self._uploader.finish()  # a manifest must never name what is not there yet
+            for name in wave:
+                self._upload_bytes(name, written[name].encode())
+
+    def details(self) -> dict[str, Any]:
+        folder = f"s3://{self.group.bucket}/{self.group.prefix}{self.group.base}"
+        wanted = ((self.group.dash, "mpd"), (self.group.hls, "m3u8"))
+        return {
+            "type": "CMAF_GROUP",
+            "playlistFilePaths": [f"{folder}.{kind}" for yes, kind in wanted if yes],
+            "outputDetails": [_output_detail(self._tracks[output]) for output in sorted(self._tracks)],
+        }
+
+    def _boundaries(self) -> list[Fraction]:
+        if not self._video:
+            return []
+        _, cutter = self._video[0]
+        return [Fraction(segment.start + segment.duration, cutter.timescale) for segment in cutter.segments]
+
+    def _even_boundaries(self) -> list[Fraction]:
+        """Audio alone is cut by the segment length; more boundaries than the film has do no harm."""
+        _, cutter = self._audio[0]
+        cutter._read()
+        total = Fraction(sum(cutter._durations), cutter.timescale)
+        return [number * self.group.segment_seconds for number in range(1, int(total / self.group.segment_seconds) + 1)]
+
+    def _check_alignment(self) -> None:
+        """Players switch renditions at segment boundaries: they must be the same in all. A mistake here is ours."""
+        starts = {
+            tuple(Fraction(segment.start, cutter.timescale) for segment in cutter.segments) for _, cutter in self._video
+        }
+        if len(starts) > 1:
+            raise EngineFailed(1999, f"The renditions of OutputGroups[{self.group.index}] are not aligned with each other")
+
+    def _upload(self, name: str, kind: str, cuts: Iterator[cmaf.Cut]) -> None:
+        for cut in cuts:
+            key = f"{self.group.prefix}{name}_{cut.segment.number:09d}.{kind}"
+            self._uploader.submit(self.group.bucket, key, cut.read)
+
+    def _upload_bytes(self, name: str, data: bytes) -> None:
+        self._uploader.submit(self.group.bucket, self.group.prefix + name, lambda: data)
+
+
+def _output_detail(track: cmaf.Track) -> dict[str, Any]:
+    detail: dict[str, Any] = {"durationInMs": round(track.duration * 1000)}
+    if track.kind == "video":
+        detail["videoDetails"] = {
+            "widthInPx": track.width,
+            "heightInPx": track.height,
+            "averageBitrate": manifests.average_rate(track),
+        }
+    return detail
+
+
+def _upload_captures(group: CaptureGroup, work: Path, uploader: Uploader, made: Fraction) -> dict[str, Any]:
+    details = []
+    for capture in group.captures:
+        files = sorted(work.glob(f"{capture.file}.*.jpg"))
+        for path in files:
+            uploader.submit_file(group.bucket, _capture_key(group, capture, path), path)
+        detail = {
+            "durationInMs": round(made * 1000),
+            "videoDetails": {"widthInPx": capture.picture.frame[0], "heightInPx": capture.picture.frame[1]},
+        }
+        if files:  # MediaConvert names the last image only
+            detail["outputFilePaths"] = [f"s3://{group.bucket}/{_capture_key(group, capture, files[-1])}"]
+        details.append(detail)
+    return {"type": "FILE_GROUP", "outputDetails": details}
+
+
+def _capture_key(group: CaptureGroup, capture: Any, path: Path) -> str:
+    number = path.name.split(".")[-2]
+    return f"{group.prefix}{capture.name}.{number}.jpg"

@@ -1,0 +1,70 @@
+"""How many bytes the container says the file should have beyond those it has: the surest sign of a broken upload.
+
+In: a local file. Out: the number of missing bytes, 0 when nothing is missing or the container does not say. Reads a few
+box headers and no more. ffmpeg plays half a film and exits with status 0, so nobody else would notice.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+EBML, SEGMENT = 0x1A45DFA3, 0x18538067
+
+
+def missing_bytes(path: Path) -> int:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        file.seek(0)
+        if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp"):
+            promised = _mp4_end(file, size)
+        elif head[:4] == EBML.to_bytes(4, "big"):
+            promised = _matroska_end(file, size)
+        elif head[:4] == b"RIFF" and head[8:12] in (b"AVI ", b"WAVE"):
+            promised = 8 + int.from_bytes(head[4:8], "little")
+        else:
+            return 0
+    return max(0, promised - size)
+
+
+def _mp4_end(file: BinaryIO, size: int) -> int:
+    """Where the last top-level box ends."""
+    at = 0
+    while at + 8 <= size:
+        file.seek(at)
+        header = file.read(16)
+        length = int.from_bytes(header[:4], "big")
+        if length == 1:
+            length = int.from_bytes(header[8:16], "big")
+        if length == 0 or not header[4:8].isascii():  # "to the end of the file", or rubbish after the last box
+            return size
+        if length < 8:
+            return size
+        at += length
+    return at
+
+
+def _matroska_end(file: BinaryIO, size: int) -> int:
+    """Where the segment ends, when its size is known (a live recording leaves it open)."""
+    at = 0
+    while at + 12 <= size:
+        identifier, after_id = _ebml_number(file, at, keep_marker=True)
+        length, start = _ebml_number(file, after_id, keep_marker=False)
+        if identifier == SEGMENT:
+            return size if length is None else start + length
+        if length is None or identifier not in (EBML, 0xEC, 0xBF):
+            return size
+        at = start + length
+    return size
+
+
+def _ebml_number(file: BinaryIO, at: int, keep_marker: bool) -> tuple[int | None, int]:
+    file.seek(at)
+    raw = file.read(8)
+    width = 9 - raw[0].bit_length() if raw and raw[0] else 8
+    value = int.from_bytes(raw[:width], "big")
+    if keep_marker:
+        return value, at + width
+    value &= (1 << (7 * width)) - 1
+    return (None if value == (1 << (7 * width)) - 1 else value), at + width

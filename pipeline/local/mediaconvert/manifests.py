@@ -1,0 +1,313 @@
+"""Write manifests: the HLS playlists and the MPD over one set of segments, as text.
+
+In: finished tracks (cmaf.Track) and what the plan says about them. Out: file name -> text. Pure. Names and URIs are
+MediaConvert's: `<base>.m3u8`, `<base>.mpd`, `<name>.m3u8`, `<name>_I-Frame.m3u8`, `<name>init.cmfv`,
+`<name>_000000001.cmfv` (`.cmfa` for audio), all beside each other, so every URI is relative.
+
+To the letter of RFC 8216bis: BANDWIDTH is the highest rate over any run of segments between half and one and a half
+target durations, with the audio that plays along; AVERAGE-BANDWIDTH is the true average. Durations are exact.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from urllib.parse import quote
+from xml.sax.saxutils import quoteattr
+
+from pipeline.local.mediaconvert.cmaf import Segment, Track
+from pipeline.local.mediaconvert.plan import AudioRendition, CmafGroup, VideoRendition
+
+HLS_VERSION = 7  # EXT-X-MAP in a playlist without EXT-X-I-FRAMES-ONLY needs 6; 7 is what packagers write for CMAF
+
+
+@dataclasses.dataclass(frozen=True)
+class PackagedVideo:
+    rendition: VideoRendition
+    track: Track
+
+
+@dataclasses.dataclass(frozen=True)
+class PackagedAudio:
+    rendition: AudioRendition
+    track: Track
+
+
+Packaged = PackagedVideo | PackagedAudio
+
+
+def extension(track: Track) -> str:
+    return "cmfv" if track.kind == "video" else "cmfa"
+
+
+def init_name(name: str, track: Track) -> str:
+    return f"{name}init.{extension(track)}"
+
+
+def segment_name(name: str, track: Track, number: int) -> str:
+    return f"{name}_{number:09d}.{extension(track)}"
+
+
+def i_frame_playlist_name(name: str) -> str:
+    return f"{name}_I-Frame.m3u8"
+
+
+def manifests(group: CmafGroup, video: Sequence[PackagedVideo], audio: Sequence[PackagedAudio]) -> dict[str, str]:
+    """Every manifest of a group by file name, the ones that name others last."""
+    files: dict[str, str] = {}
+    if group.hls:
+        target = target_duration([item.track for item in (*video, *audio)])
+        for item in (*video, *audio):
+            files[f"{item.rendition.name}.m3u8"] = media_playlist(item.rendition.name, item.track, target)
+        for item in video:
+            if item.rendition.i_frame_playlist:
+                files[i_frame_playlist_name(item.rendition.name)] = i_frame_playlist(item.rendition.name, item.track)
+        files[f"{group.base}.m3u8"] = multivariant_playlist(video, audio, target)
+    if group.dash:
+        files[f"{group.base}.mpd"] = mpd(group, video, audio)
+    return files
+
+
+# --- rates -------------------------------------------------------------------------------------------------------------
+
+
+def target_duration(tracks: Sequence[Track]) -> int:
+    """The longest segment of all playlists, rounded to the nearest second (a half goes up), at least 1."""
+    return max(1, *(_round(Fraction(s.duration, track.timescale)) for track in tracks for s in track.segments))
+
+
+def _round(value: Fraction) -> int:
+    return int(value + Fraction(1, 2))
+
+
+def average_rate(track: Track) -> int:
+    seconds = Fraction(sum(segment.duration for segment in track.segments), track.timescale)
+    return int(track.size * 8 / seconds)
+
+
+def peak_rate(track: Track, target: int) -> int:
+    """RFC 8216bis 4.4.6.2: the largest bit rate of any contiguous set of segments lasting 0.5 to 1.5 target durations."""
+    best = Fraction(0)
+    sizes = [segment.size * 8 for segment in track.segments]
+    seconds = [Fraction(segment.duration, track.timescale) for segment in track.segments]
+    for first in range(len(sizes)):
+        bits, length = 0, Fraction(0)
+        for at in range(first, len(sizes)):
+            bits, length = bits + sizes[at], length + seconds[at]
+            if length > target * Fraction(3, 2):
+                break
+            if length >= target * Fraction(1, 2):
+                best = max(best, bits / length)
+    return -(-best.numerator // best.denominator) if best else average_rate(track) + 1
+
+
+# --- HLS ---------------------------------------------------------------------------------------------------------------
+
+
+def media_playlist(name: str, track: Track, target: int) -> str:
+    lines = [*_playlist_head(target), "#EXT-X-INDEPENDENT-SEGMENTS", _map(name, track)]
+    for segment in track.segments:
+        lines.append(f"#EXTINF:{decimal(_presented(segment, track))},")
+        lines.append(quote(segment_name(name, track, segment.number)))
+    return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
+
+
+def _presented(segment: Segment, track: Track) -> Fraction:
+    """The first audio segment holds the priming, which is not played."""
+    return Fraction(segment.duration - (track.priming if segment.number == 1 else 0), track.timescale)
+
+
+def i_frame_playlist(name: str, track: Track) -> str:
+    longest = max(Fraction(frame.duration, track.timescale) for segment in track.segments for frame in segment.i_frames)
+    lines = [*_playlist_head(max(1, _round(longest))), "#EXT-X-I-FRAMES-ONLY", _map(name, track)]
+    for segment in track.segments:
+        for frame in segment.i_frames:
+            lines.append(f"#EXTINF:{decimal(Fraction(frame.duration, track.timescale))},")
+            lines.append(f"#EXT-X-BYTERANGE:{frame.size}@{frame.offset}")
+            lines.append(quote(segment_name(name, track, segment.number)))
+    return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
+
+
+def _playlist_head(target: int) -> list[str]:
+    return [
+        "#EXTM3U",
+        f"#EXT-X-VERSION:{HLS_VERSION}",
+        f"#EXT-X-TARGETDURATION:{target}",
+        "#EXT-X-MEDIA-SEQUENCE:1",
+        "#EXT-X-PLAYLIST-TYPE:VOD",
+    ]
+
+
+def _map(name: str, track: Track) -> str:
+    return f'#EXT-X-MAP:URI="{quote(init_name(name, track))}"'
+
+
+def multivariant_playlist(video: Sequence[PackagedVideo], audio: Sequence[PackagedAudio], target: int) -> str:
+    lines = ["#EXTM3U", f"#EXT-X-VERSION:{HLS_VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    lines += _media_lines(audio)
+    for item in video:
+        groups = item.rendition.audio_groups or tuple(dict.fromkeys(a.rendition.group_id for a in audio)) or (None,)
+        for group_id in groups:
+            lines += _variant(item, [a for a in audio if a.rendition.group_id == group_id], group_id, target)
+    if not video:
+        lines += _audio_only_variants(audio, target)
+    lines += [_i_frame_variant(item) for item in video if item.rendition.i_frame_playlist]
+    return "\n".join([*lines, ""])
+
+
+def _media_lines(audio: Sequence[PackagedAudio]) -> Iterator[str]:
+    seen: set[tuple[str, str]] = set()
+    defaults: set[str] = set()
+    for item in audio:
+        rendition = item.rendition
+        label, number = clean(rendition.label), 2
+        while (rendition.group_id, label) in seen:  # NAMEs in a group must differ
+            label, number = f"{clean(rendition.label)} {number}", number + 1
+        seen.add((rendition.group_id, label))
+        default = rendition.default and rendition.group_id not in defaults
+        if default:
+            defaults.add(rendition.group_id)
+        attributes = [f'TYPE=AUDIO,GROUP-ID="{clean(rendition.group_id)}"']
+        attributes += [f'LANGUAGE="{rendition.language}"'] if rendition.language else []
+        attributes += [f'NAME="{label}"', f"DEFAULT={_yes(default)}", f"AUTOSELECT={_yes(rendition.autoselect)}"]
+        attributes += [f'CHANNELS="{item.track.channels}"', f'URI="{quote(rendition.name)}.m3u8"']
+        yield "#EXT-X-MEDIA:" + ",".join(attributes)
+
+
+def _variant(item: PackagedVideo, audio: Sequence[PackagedAudio], group_id: str | None, target: int) -> list[str]:
+    track, rendition = item.track, item.rendition
+    peak = peak_rate(track, target) + max((peak_rate(a.track, target) for a in audio), default=0)
+    average = average_rate(track) + max((average_rate(a.track) for a in audio), default=0)
+    codecs = ",".join(dict.fromkeys([track.codec, *(a.track.codec for a in audio)]))
+    attributes = [
+        f"BANDWIDTH={max(peak, average)}",
+        f"AVERAGE-BANDWIDTH={average}",
+        f'CODECS="{codecs}"',
+        f"RESOLUTION={track.width}x{track.height}",
+        f"FRAME-RATE={float(rendition.frame_rate):.3f}",
+        "VIDEO-RANGE=SDR",
+        *([f'AUDIO="{clean(group_id)}"'] if audio else []),
+        "CLOSED-CAPTIONS=NONE",  # true: the encoder is told to drop the captions inside the pictures
+    ]
+    return ["#EXT-X-STREAM-INF:" + ",".join(attributes), f"{quote(rendition.name)}.m3u8"]
+
+
+def _audio_only_variants(audio: Sequence[PackagedAudio], target: int) -> Iterator[str]:
+    for group_id in dict.fromkeys(item.rendition.group_id for item in audio):
+        members = [item for item in audio if item.rendition.group_id == group_id]
+        peak = max(peak_rate(item.track, target) for item in members)
+        average = max(average_rate(item.track) for item in members)
+        first = next((item for item in members if item.rendition.default), members[0])
+        yield (
+            f'#EXT-X-STREAM-INF:BANDWIDTH={max(peak, average)},AVERAGE-BANDWIDTH={average},CODECS="{first.track.codec}",'
+            f'AUDIO="{clean(group_id)}"'
+        )
+        yield f"{quote(first.rendition.name)}.m3u8"
+
+
+def _i_frame_variant(item: PackagedVideo) -> str:
+    track = item.track
+    frames = [frame for segment in track.segments for frame in segment.i_frames]
+    seconds = Fraction(sum(frame.duration for frame in frames), track.timescale)
+    peak = max(-(-frame.size * 8 * track.timescale // frame.duration) for frame in frames)
+    average = int(sum(frame.size for frame in frames) * 8 / seconds)
+    return (
+        f'#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS="{track.codec}",'
+        f'RESOLUTION={track.width}x{track.height},VIDEO-RANGE=SDR,URI="{quote(i_frame_playlist_name(item.rendition.name))}"'
+    )
+
+
+def decimal(value: Fraction) -> str:
+    """Seconds with up to six decimals, without trailing zeros: 4, 4.004, 3.336667."""
+    return f"{float(value):.6f}".rstrip("0").rstrip(".")
+
+
+def clean(text: str) -> str:
+    """Text for a quoted attribute, which can hold neither quotes nor line ends."""
+    return " ".join(text.replace('"', "'").split())
+
+
+def _yes(value: bool) -> str:
+    return "YES" if value else "NO"
+
+
+# --- DASH --------------------------------------------------------------------------------------------------------------
+
+
+def mpd(group: CmafGroup, video: Sequence[PackagedVideo], audio: Sequence[PackagedAudio]) -> str:
+    tracks = [item.track for item in (*video, *audio)]
+    duration = max(item.track.duration for item in (video or audio))
+    buffer = group.minimum_buffer_seconds or target_duration(tracks)
+    sets = [*([_video_set(group, video)] if video else []), *(_audio_set(number, item, group) for number, item in enumerate(audio, 2))]
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-main:2011" type="static" '
+        f'mediaPresentationDuration="PT{decimal(duration)}S" minBufferTime="PT{buffer}S">\n'
+        f'  <Period id="1" start="PT0S" duration="PT{decimal(duration)}S">\n' + "".join(sets) + "  </Period>\n</MPD>\n"
+    )
+
+
+def _video_set(group: CmafGroup, video: Sequence[PackagedVideo]) -> str:
+    widest, tallest = max(item.track.width for item in video), max(item.track.height for item in video)
+    fastest = max(item.rendition.frame_rate for item in video)
+    attributes = (
+        f'id="1" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1" '
+        f'maxWidth="{widest}" maxHeight="{tallest}" maxFrameRate="{_rate(fastest)}"'
+    )
+    return f"    <AdaptationSet {attributes}>\n" + "".join(_video_representation(group, item) for item in video) + "    </AdaptationSet>\n"
+
+
+def _video_representation(group: CmafGroup, item: PackagedVideo) -> str:
+    track, name = item.track, item.rendition.name
+    target = target_duration([track])
+    rate = {"AVERAGE": average_rate(track), "MAX": item.rendition.max_bitrate}.get(group.bandwidth_in_mpd, peak_rate(track, target))
+    return (
+        f'      <Representation id={quoteattr(quote(name))} bandwidth="{rate}" codecs="{track.codec}" width="{track.width}" '
+        f'height="{track.height}" sar="1:1" frameRate="{_rate(item.rendition.frame_rate)}">\n'
+        + _template(name, track)
+        + "      </Representation>\n"
+    )
+
+
+def _audio_set(number: int, item: PackagedAudio, group: CmafGroup) -> str:
+    track, rendition = item.track, item.rendition
+    language = f" lang={quoteattr(rendition.language)}" if rendition.language else ""
+    role = "main" if rendition.default else "alternate"
+    rate = average_rate(track) if group.bandwidth_in_mpd == "AVERAGE" else peak_rate(track, target_duration([track]))
+    label = f"      <Label>{clean(rendition.label).replace('&', '&amp;').replace('<', '&lt;')}</Label>\n"
+    return (
+        f'    <AdaptationSet id="{number}" contentType="audio" mimeType="audio/mp4"{language} segmentAlignment="true" startWithSAP="1">\n'
+        f'      <Role schemeIdUri="urn:mpeg:dash:role:2011" value="{role}"/>\n' + label
+        + f'      <Representation id={quoteattr(quote(rendition.name))} bandwidth="{rate}" codecs="{track.codec}" '
+        f'audioSamplingRate="{track.timescale}">\n'
+        f'        <AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="{track.channels}"/>\n'
+        + _template(rendition.name, track)
+        + "      </Representation>\n    </AdaptationSet>\n"
+    )
+
+
+def _template(name: str, track: Track) -> str:
+    offset = f' presentationTimeOffset="{track.priming}"' if track.priming else ""
+    media = f"{quote(name)}_$Number%09d$.{extension(track)}"
+    return (
+        f'        <SegmentTemplate timescale="{track.timescale}"{offset} initialization="{quote(init_name(name, track))}" '
+        f'media="{media}" startNumber="1">\n          <SegmentTimeline>\n'
+        + "".join(_timeline(track.segments))
+        + "          </SegmentTimeline>\n        </SegmentTemplate>\n"
+    )
+
+
+def _timeline(segments: Sequence[Segment]) -> Iterator[str]:
+    at = 0
+    while at < len(segments):
+        same = at + 1
+        while same < len(segments) and segments[same].duration == segments[at].duration:
+            same += 1
+        repeat = f' r="{same - at - 1}"' if same - at > 1 else ""
+        yield f'            <S t="{segments[at].start}" d="{segments[at].duration}"{repeat}/>\n'
+        at = same
+
+
+def _rate(rate: Fraction) -> str:
+    return f"{rate.numerator}/{rate.denominator}" if rate.denominator > 1 else str(rate.numerator)
