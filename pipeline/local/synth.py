@@ -41,6 +41,7 @@ STRUCTURE = (
     "app.py",
     "cdk.json",
     "statemachine",
+    "player/csp.txt",
     "pipeline/__init__.py",
     "pipeline/bundle.py",
     "pipeline/settings.py",
@@ -96,14 +97,18 @@ def read(folder: Path) -> Assembly:
     return Assembly(path, template, tuple(_asset(folder, file) for file in files if file["source"]["path"] != TEMPLATE))
 
 
-def run_app(outdir: Path) -> None:
-    """Run app.py as anybody would, without the CDK CLI and whatever the CLI's or AWS's variables say here."""
+def run_app(outdir: Path, *, validate: bool = True) -> None:
+    """Run app.py as anybody would, without the CDK CLI and whatever the CLI's or AWS's variables say here.
+
+    `validate` lets CDK check the template with its own rules, which takes another second.
+    """
     env = {name: value for name, value in os.environ.items() if not name.startswith(("CDK_", "AWS_"))}
+    env |= {"CDK_OUTDIR": str(outdir), "CDK_VALIDATION": str(validate).lower()}
     command = [sys.executable, str(ROOT / "app.py")]
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env={**env, "CDK_OUTDIR": str(outdir)},
+        env=env,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
@@ -134,7 +139,7 @@ def _make(entry: Path, structure: str, carried: dict[str, str]) -> None:
         if base:
             _derive(base, new, carried)
         else:
-            run_app(new)
+            run_app(new, validate=False)
         (new / CARRIED).write_text(json.dumps(carried), encoding="utf-8")
         new.rename(entry)
 
@@ -173,6 +178,14 @@ def _prune(cache: Path, keep: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def _remove_older_assets(out: Path, assembly: Assembly) -> None:
+    """CDK adds to its output folder and never removes."""
+    current = {asset.path.name for asset in assembly.assets}
+    for path in out.glob("asset.*"):
+        if path.name not in current:
+            shutil.rmtree(path)
+
+
 @contextmanager
 def _lock(cache: Path) -> Iterator[None]:
     """One synth at a time: a second process waits for the first one's result instead of making its own."""
@@ -193,6 +206,7 @@ def main() -> None:
     bundle.page_files()  # says what is missing in one line, before CDK says it in forty
     run_app(out)
     assembly = read(out)
+    _remove_older_assets(out, assembly)
     print(f"{assembly.template_path}: {len(assembly.template['Resources'])} resources")
     for asset in assembly.assets:
         print(f"{asset.path}: {asset.object_key}")

@@ -19,6 +19,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from pipeline.bundle import ROOT
 from pipeline.media import keys
 from pipeline.stacks.naming import named, resource
 from pipeline.stacks.storage import private_bucket
@@ -34,21 +35,8 @@ WORK_DAYS = 14
 PLAYER = "player/"
 PAGE = "index.html"
 
-#: The page plays through Media Source Extensions (blob: media) and hls.js works in a blob: worker; all else is its own.
-CONTENT_SECURITY_POLICY = {
-    "default-src": "'none'",
-    "script-src": "'self'",
-    "style-src": "'self'",
-    "img-src": "'self' data: blob:",
-    "media-src": "'self' blob:",
-    "connect-src": "'self'",
-    "worker-src": "'self' blob:",
-    "font-src": "'self'",
-    "manifest-src": "'self'",
-    "base-uri": "'none'",
-    "form-action": "'none'",
-    "object-src": "'none'",
-}
+#: What the page may do is decided beside the page, and enforced from here.
+CONTENT_SECURITY_POLICY = ROOT / "player" / "csp.txt"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,9 +179,7 @@ def _headers_policies(scope: Construct) -> dict[str, cloudfront.ResponseHeadersP
     return {
         "Immutable": policy("Immutable", f"public, max-age={YEAR.to_seconds()}, immutable"),
         "Pointers": policy("Pointers", f"public, max-age={POINTER_SECONDS}"),
-        "Page": policy(
-            "Page", f"public, max-age={PAGE_SECONDS}", csp="; ".join(map(" ".join, CONTENT_SECURITY_POLICY.items()))
-        ),
+        "Page": policy("Page", f"public, max-age={PAGE_SECONDS}", csp=_content_security_policy()),
     }
 
 
@@ -232,6 +218,11 @@ def _security(csp: str | None) -> cloudfront.ResponseSecurityHeadersBehavior:
     )
 
 
+def _content_security_policy() -> str:
+    """The policy on one line, as a header has it."""
+    return " ".join(CONTENT_SECURITY_POLICY.read_text(encoding="utf-8").split())
+
+
 def _let_cloudfront_read(bucket: s3.Bucket, distribution: cloudfront.Distribution) -> None:
     def cloudfront_may(action: str, resources: list[str]) -> iam.PolicyStatement:
         return iam.PolicyStatement(
@@ -253,7 +244,7 @@ def _url(scope: Construct, distribution: cloudfront.Distribution) -> str:
         "DeliveryUrl",
         default="",
         allowed_pattern=r"^(https?://[^/\s]+)?$",
-        constraint_description="must be empty, or a base URL such as https://films.example.com without a slash at its end",
+        constraint_description="must be empty, or a base URL like https://films.example.com without a slash at its end",
         description="Base of playback URLs, e.g. https://films.example.com. Empty: the distribution's own domain name.",
     )
     given = CfnCondition(

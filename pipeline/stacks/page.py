@@ -63,7 +63,7 @@ class PlayerPage(Construct):
             properties={
                 "ArchiveBucket": self._asset.s3_bucket_name,
                 "ArchiveKey": self._asset.s3_object_key,
-                # Not read by the function, which is told by its settings: a new bucket must be a change of this resource.
+                # The function does not read it: a new bucket must be a change of this resource too.
                 "OutputsBucket": self._outputs.bucket_name,
             },
         )
