@@ -73,6 +73,9 @@ def _npm(arguments: list[str], home: Path, player: Path) -> None:
     environment = os.environ | {
         "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "npm_config_cache": str((home / "cache" / "npm").resolve()),
+        # npm would try for more than a minute before it says that there is no network.
+        "npm_config_fetch_retry_mintimeout": "1000",
+        "npm_config_fetch_retry_maxtimeout": "5000",
     }
     command = [str(node), str(npm), *arguments]
     try:

@@ -127,6 +127,10 @@ function switcher(kind, addresses) {
 
 const asked = (query.get("asset") || "").trim();
 part("retry").addEventListener("click", () => { show("loading"); look(asked); });
+part("finder").addEventListener("submit", (event) => {
+  event.preventDefault(); // so that the page's policy need not allow any form to be sent anywhere
+  location.assign(`/?asset=${encodeURIComponent(part("name").value.trim())}`);
+});
 part("name").value = asked;
 if (asked) look(asked);
 else show("home");

@@ -1,0 +1,98 @@
+"""A viewer opens the page, and the film plays: in hls.js, in Shaka Player, with captions and chosen qualities."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from tests.browser.watching import Complaints, Film, open_film, seen, until, watch
+
+
+@pytest.mark.parametrize("player", ["hls", "dash"])
+def test_five_seconds_play_with_picture_and_sound(film: Film, page: Page, pictures: Path, player: str) -> None:
+    found = watch(page, film, player, 5, pictures / f"playing-{player}.png")
+    assert (found["width"], found["height"]) in {(640, 360), (320, 180)}
+    assert found["frames"] >= 100
+    assert found["audio"] > 10_000
+    assert sorted(found["qualities"]) == [180, 360]
+
+
+@pytest.mark.parametrize("player", ["hls", "dash"])
+def test_a_chosen_quality_is_the_one_shown(film: Film, page: Page, player: str) -> None:
+    open_film(page, film, player)
+    for label, height in (("180p", 180), ("360p", 360), ("180p", 180)):
+        page.locator('[data-control="settings"]').click()
+        page.locator('[data-group="quality"] label').filter(
+            has=page.get_by_text(label, exact=True), has_not_text="Auto"
+        ).click()
+        until(page, f"vod.video.videoHeight === {height}", 20)
+        assert page.locator('[data-group="quality"] input:checked').evaluate("input => input.value") != "auto"
+        page.keyboard.press("Escape")
+        page.evaluate("vod.video.currentTime = 0.1; vod.video.play()")
+    until(page, "document.querySelector('[data-control=badge]').textContent === '180p'")
+
+
+@pytest.mark.parametrize("player", ["hls", "dash"])
+def test_captions_show_their_words(film: Film, page: Page, player: str) -> None:
+    open_film(page, film, player)
+    page.keyboard.press("c")
+    until(page, "[...vod.video.textTracks].some(t => t.mode === 'showing' && t.activeCues?.length)")
+    words = "[...vod.video.textTracks].flatMap(t => [...(t.activeCues || [])].map(c => c.text))"
+    assert page.evaluate(words) == ["A test picture moves."]
+    assert page.locator('[data-control="captions"]').get_attribute("aria-pressed") == "true"
+
+
+def test_the_switch_goes_to_dash_and_back(film: Film, page: Page) -> None:
+    open_film(page, film)
+    page.get_by_role("link", name="DASH").click()
+    until(page, "window.vod && vod.engine && vod.engine.name === 'Shaka Player'")
+    page.get_by_role("link", name="HLS").click()
+    until(page, "window.vod && vod.engine && vod.engine.name === 'hls.js'")
+
+
+def test_the_keyboard_is_enough(film: Film, page: Page) -> None:
+    open_film(page, film)
+    page.keyboard.press(" ")
+    until(page, "vod.video.paused")
+    before = seen(page)["time"]
+    page.keyboard.press("ArrowRight")
+    assert seen(page)["time"] == pytest.approx(min(before + 5, 8), abs=0.2)
+    page.keyboard.press("m")
+    assert page.evaluate("vod.video.muted") is False
+    page.keyboard.press("k")
+    until(page, "!vod.video.paused || vod.video.ended")
+    page.keyboard.press("f")
+    until(page, "document.fullscreenElement !== null")
+
+
+def test_every_control_has_a_name(film: Film, page: Page) -> None:
+    open_film(page, film)
+    page.locator('[data-control="settings"]').click()
+    nameless = page.evaluate(
+        """[...document.querySelectorAll('button, input, a, output')].filter(e => e.checkVisibility()
+            && !(e.ariaLabel || e.textContent.trim() || e.labels?.length)).map(e => e.outerHTML)"""
+    )
+    assert nameless == []
+
+
+def test_a_film_that_stops_says_so_and_goes_on_from_there(film: Film, context: BrowserContext, page: Page) -> None:
+    page.route("**/*.m4s", lambda route: route.abort() if "00003" in route.request.url else route.continue_())
+    open_film(page, film)
+    until(page, "vod.state === 'network'", 60)
+    assert page.locator('[data-part="stopped-title"]').inner_text() == "We cannot reach the film"
+    stopped_at = seen(page)["time"]
+    page.unroute("**/*.m4s")
+    page.locator('[data-part="again"]').click()
+    until(page, f"vod.state === 'ready' && vod.video.currentTime > {stopped_at}", 20)
+
+
+@pytest.mark.parametrize("player", ["hls", "dash"])
+def test_nothing_is_fetched_from_elsewhere(film: Film, page: Page, player: str) -> None:
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url))
+    complaints = Complaints.of(page)
+    open_film(page, film, player)
+    assert [url for url in fetched if not url.startswith((film.edge_url, "blob:", "data:"))] == []
+    assert complaints.errors == []
