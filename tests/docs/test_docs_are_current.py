@@ -1,0 +1,58 @@
+"""What the documentation shows is what the code does. `VOD_UPDATE_DOCS=1 pytest tests/docs` writes it anew."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.media.graph import graph_of, svg
+
+ROOT = Path(__file__).parents[2]
+MACHINE = json.loads((ROOT / "statemachine/vod.asl.json").read_text())
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+def test_the_picture_is_drawn_from_the_state_machine_file():
+    picture = ROOT / "docs/pictures/state-machine.svg"
+    if os.environ.get("VOD_UPDATE_DOCS"):
+        picture.write_text(svg(MACHINE))
+    assert picture.read_text() == svg(MACHINE)
+
+
+def test_the_picture_shows_every_state_once():
+    def names(graph):
+        return [name for node in graph.nodes for name in [node.name, *(n for child in node.children for n in names(child))]]
+
+    def states(machine):
+        for name, state in machine["States"].items():
+            yield name
+            for branch in state.get("Branches", []):
+                yield from states(branch)
+
+    assert sorted(names(graph_of(MACHINE))) == sorted(states(MACHINE))
+
+
+def test_no_two_boxes_of_the_picture_overlap():
+    nodes = graph_of(MACHINE).nodes
+    for one in nodes:
+        for other in nodes:
+            apart = one.x + one.width <= other.x or other.x + other.width <= one.x
+            apart = apart or one.y + one.height <= other.y or other.y + other.height <= one.y
+            assert one is other or apart, f"{one.name} and {other.name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_make_target_that_a_page_names_exists(page: Path):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z-]+)", page.read_text())) | set(re.findall(r"^\$? ?make ([a-z-]+)", page.read_text(), re.MULTILINE))
+    assert named <= targets
