@@ -17,7 +17,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -141,7 +141,5 @@ def _door(home: Path) -> Iterator[None]:
 
 
 def _remove_if_empty(folder: Path) -> None:
-    try:
+    with suppress(OSError):  # it has logs: they stay
         folder.rmdir()
-    except OSError:
-        pass  # it has logs: they stay

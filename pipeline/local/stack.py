@@ -67,7 +67,7 @@ class Stack:
     @classmethod
     def start(cls, home: Path, port: int | None = None, edge_port: int | None = None,
               workers: int | None = None) -> Stack:
-        """Up and deployed when it returns; nothing is left behind when it raises. `workers`: MediaConvert jobs at once."""
+        """Up and deployed when it returns; nothing is left when it raises. `workers`: MediaConvert jobs at once."""
         from pipeline.local.synth import synthesise
 
         with ExitStack() as opening:
@@ -115,12 +115,12 @@ def start_emulators(opening: ExitStack, home: Path, port: int | None = None,
     run = homes.open_run(home)
     opening.callback(run.close)
     server.prepare(sock.getsockname()[1], region, ACCOUNT)
-    from pipeline.local import emulators as touch_points
-    from pipeline.local.emulators import cloudformation, events, queues, s3
+    from pipeline.local.emulators import check_versions, cloudformation, events, queues, s3
+    from pipeline.local.emulators.lambdas import install_lambda
     from pipeline.local.lambda_host import LambdaHost
     from pipeline.local.mediaconvert.service import MediaConvertService
 
-    touch_points.check_versions()
+    check_versions()
     endpoint = server.EmulatorServer(sock, run.ministack_log)
     opening.callback(endpoint.stop)
     lambdas = LambdaHost(run.functions, run.logs, endpoint.endpoint_url, ACCOUNT)
@@ -132,7 +132,7 @@ def start_emulators(opening: ExitStack, home: Path, port: int | None = None,
     events.install()
     queues.install()
     cloudformation.install(mediaconvert)
-    touch_points.install(lambdas)
+    install_lambda(lambdas)
     endpoint.mediaconvert = mediaconvert
     endpoint.start()
     return Emulators(run, region, endpoint.endpoint_url, mediaconvert, lambdas)

@@ -375,9 +375,10 @@ def _open_upload(upload_id: str, bucket: str, key: str) -> dict:
 
 
 def _chosen_parts(upload: dict, body: bytes, resource: str) -> list[tuple[int, dict]]:
-    """The parts the request lists, as stored; refused like S3 when one is missing, changed, too small or out of order."""
+    """The parts the request lists, as stored; refused when one is missing, changed, too small or out of order."""
     try:
-        listed = [(int(part.findtext("{*}PartNumber")), part) for part in fromstring(body).iter() if _tag(part) == "Part"]
+        elements = [element for element in fromstring(body).iter() if _tag(element) == "Part"]
+        listed = [(int(element.findtext("{*}PartNumber")), element) for element in elements]
     except (ParseError, TypeError, ValueError):
         raise _Refused("MalformedXML", s3._MALFORMED_XML, 400, resource) from None
     if not listed:
@@ -419,14 +420,16 @@ def _completed_record(upload: dict, parts: list[tuple[int, dict]], headers: Mapp
     body = joined([stored["body"] for _, stored in parts])
     if headers.get("x-amz-mp-object-size", str(len(body))) != str(len(body)):
         raise _Refused("InvalidRequest", f"The provided 'x-amz-mp-object-size' header value "
-                       f"{headers['x-amz-mp-object-size']} does not match what was computed: {len(body)}", 400, resource)
+                       f"{headers['x-amz-mp-object-size']} does not match what was computed: {len(body)}",
+                       400, resource)
     digests = b"".join(stored["body"].digest("MD5") for _, stored in parts)
     etag = f'"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"'
     algorithm, kind = upload.get("checksum_algorithm"), upload.get("checksum_type", "COMPOSITE")
     checksum = _whole_checksum(algorithm, kind, [stored for _, stored in parts])
     sent = headers.get(f"x-amz-checksum-{(algorithm or '').lower()}")
     if sent and checksum and sent != checksum:
-        raise _Refused("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.", 400, resource)
+        raise _Refused("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.",
+                       400, resource)
     return {
         "body": body,
         "content_type": upload["content_type"],

@@ -13,6 +13,7 @@ Can go wrong: the disk is full or the file is gone (OSError, with the path).
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import uuid
 import weakref
@@ -37,10 +38,8 @@ class Blob:
 
 
 def _unlink(path: str) -> None:
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-    except FileNotFoundError:
-        pass
 
 
 @dataclass(frozen=True)

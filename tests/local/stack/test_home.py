@@ -9,7 +9,14 @@ import pytest
 
 from pipeline.local import home as homes
 
-HOLD = "import sys, time; from pathlib import Path; from pipeline.local import home; run = home.open_run(Path(sys.argv[1])); print(run.path, flush=True); time.sleep(60)"
+HOLD = """
+import sys, time
+from pathlib import Path
+from pipeline.local import home
+run = home.open_run(Path(sys.argv[1]))
+print(run.path, flush=True)
+time.sleep(60)
+"""
 
 
 def held_elsewhere(home: Path) -> tuple[subprocess.Popen, Path]:
@@ -79,7 +86,7 @@ def test_the_newest_ten_logs_are_kept(tmp_path: Path):
 
 def test_a_home_that_cannot_be_written_says_where_it_is(tmp_path: Path):
     (tmp_path / "file").touch()
-    with pytest.raises(homes.HomeUnusable, match="file.*VOD_HOME"):
+    with pytest.raises(homes.HomeUnusable, match=r"file.*VOD_HOME"):
         homes.open_run(tmp_path / "file")
 
 
