@@ -22,9 +22,12 @@ WRITTEN_PREFIXES = (RECEIPTS, ASSETS, WORK)
 CAPTION_SUFFIXES = (".srt", ".vtt")
 SIDECAR_SUFFIXES = (*CAPTION_SUFFIXES, ".json", ".jpg", ".jpeg", ".png", ".txt", ".md5", ".sha256", ".xml")
 _MAX_KEY_BYTES = 1024
+_EXTENSION = re.compile(r"(?<=.)\.[^.\s]{0,10}\s*\Z", re.DOTALL)
 _SEQUENCER_WIDTH = 64
 _CAPTION = re.compile(
-    r"(?:\.(?P<language>[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*))?(?P<marks>(?:\.(?:forced|sdh|cc))*)\.(?P<format>srt|vtt)",
+    # The look-ahead: film.sdh.srt is a mark without a language, not Southern Kurdish (ISO 639-3 "sdh").
+    r"(?:\.(?P<language>(?!(?:sdh|cc)\.)[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*))?"
+    r"(?P<marks>(?:\.(?:forced|sdh|cc))*)\.(?P<format>srt|vtt)",
     re.IGNORECASE,
 )
 
@@ -34,9 +37,12 @@ def file_name(key: str) -> str:
 
 
 def stem(key: str) -> str:
-    """The key without its last extension: what a sidecar must share with its film, folders included."""
+    """The key without its extension: what a sidecar must share with its film, folders included.
+
+    An extension is short and has no spaces: "Dr. Strange" has none.
+    """
     folder, _, name = key.rpartition("/")
-    base = name.rsplit(".", 1)[0] if "." in name.lstrip(".") else name
+    base = _EXTENSION.sub("", name)
     return f"{folder}/{base}" if folder else base
 
 
@@ -57,10 +63,14 @@ def is_film(key: str) -> bool:
 
 
 def asset_id(bucket: str, key: str) -> str:
-    """The asset of a source key: readable, stable, and never another key's. At most 51 characters."""
+    """The asset of a source key: readable, stable, and never another key's. At most 53 characters.
+
+    Twelve digits, because a library named in Chinese has the slug "film" throughout: among a million such keys a
+    collision is then one in 500, with ten digits it would be one in three.
+    """
     words = unicodedata.normalize("NFKD", title(key)).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", words).strip("-")[:40].strip("-") or "film"
-    return f"{slug}-{_digest(f'{bucket}/{key}')}"
+    return f"{slug}-{_digest(f'{bucket}/{key}', digits=12)}"
 
 
 def version(version_id: str | None, etag: str, sequencer: str) -> str:
@@ -71,7 +81,7 @@ def version(version_id: str | None, etag: str, sequencer: str) -> str:
 
 
 def order(sequencer: str) -> str:
-    """A sequencer that compares as text. S3 says to right-pad the shorter one with zeros ("Event message structure")."""
+    """A sequencer that compares as text: S3 says to right-pad the shorter with zeros ("Event message structure")."""
     return sequencer.upper().ljust(_SEQUENCER_WIDTH, "0")
 
 
@@ -98,13 +108,12 @@ def work_prefix(asset: str, version: str, revision: int) -> str:
 
 
 def receipt_key(upload_key: str) -> str:
-    """Where the receipt of an upload lies: the same path under receipts/, shortened with a hash where S3's limit bites."""
-    key = f"{RECEIPTS}{upload_key.removeprefix(UPLOADS)}.json"
-    if len(key.encode()) <= _MAX_KEY_BYTES:
-        return key
+    """Where the receipt of an upload lies: its path under receipts/, shortened with a hash where S3's limit bites."""
+    path = f"{RECEIPTS}{upload_key.removeprefix(UPLOADS)}"
+    if len(path.encode()) + len(".json") <= _MAX_KEY_BYTES:
+        return f"{path}.json"
     tail = f"-{_digest(upload_key)}.json"
-    kept = key.encode()[: _MAX_KEY_BYTES - len(tail)].decode("utf-8", "ignore")
-    return kept + tail
+    return path.encode()[: _MAX_KEY_BYTES - len(tail)].decode("utf-8", "ignore") + tail
 
 
 def caption_parts(film_key: str, candidate: str) -> tuple[str, frozenset[str], str] | None:
@@ -122,5 +131,5 @@ def caption_parts(film_key: str, candidate: str) -> tuple[str, frozenset[str], s
     return (match["language"] or "und", marks, match["format"].lower())
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+def _digest(text: str, digits: int = 10) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:digits]
