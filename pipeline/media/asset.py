@@ -34,13 +34,13 @@ class Upload:
     def from_event(cls, event: dict[str, Any]) -> Self:
         """Read EventBridge's "Object Created" (S3 User Guide, "EventBridge event message structure")."""
         try:
-            bucket = event["detail"]["bucket"]["name"]
+            bucket = _text(event["detail"]["bucket"], "name")
             s3_object = event["detail"]["object"]
-            key, etag, sequencer = s3_object["key"], s3_object["etag"], s3_object["sequencer"]
+            key, etag, sequencer = (_text(s3_object, field) for field in ("key", "etag", "sequencer"))
             size = int(s3_object.get("size", 0))
-        except (KeyError, TypeError) as error:
-            raise EventNotUnderstood(f"no {error} in the event {str(event)[:300]}") from error
-        version_id = s3_object.get("version-id")
+            version_id = s3_object.get("version-id")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise EventNotUnderstood(f"{type(error).__name__} {error} in the event {str(event)[:300]}") from error
         return cls(
             bucket=bucket,
             key=key,
@@ -81,3 +81,9 @@ class Upload:
     @property
     def url(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
+
+
+def _text(part: dict[str, Any], field: str) -> str:
+    if not isinstance(part[field], str) or not part[field]:
+        raise TypeError(f"{field!r} is no text")
+    return part[field]
