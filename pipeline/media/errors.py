@@ -65,7 +65,8 @@ CODES: dict[str, Code] = {
     "TRANSCODE_INTERRUPTED": Code(
         "service",
         True,
-        "The next attempt starts by itself. If all fail, read the job's messages in MediaConvert under the id in the evidence.",
+        "The next attempt starts by itself. If all fail, read the job's messages in MediaConvert under the id in the "
+        "evidence.",
     ),
     "TRANSCODE_FAILED": Code(
         "service",
@@ -83,18 +84,24 @@ CODES: dict[str, Code] = {
     "TRANSCODE_SETTINGS": Code(
         "config",
         False,
-        "MediaConvert refuses these job settings; compare them with the golden files in tests/media/golden, mend the planner and start the upload again.",
+        "MediaConvert refuses these job settings; compare them with the golden files in tests/media/golden, mend the "
+        "planner and start the upload again.",
     ),
     "OUTPUT_MISSING": Code(
         "service",
-        True,
+        False,
         "Redrive the execution; if the object is missing again, read the job's messages in MediaConvert.",
     ),
     "OUTPUT_WRONG": Code(
         "service", False, "Compare the object in the evidence with the plan; then redrive the execution."
     ),
     "PLAN_IMPOSSIBLE": Code(
-        "config", False, "Keep the source's facts from the execution's input and mend the planner."
+        "config", False, "Keep the source's facts from the execution's state and mend the planner."
+    ),
+    "SERVICE_ERROR": Code(
+        "service",
+        False,
+        "Read the failed state's error and cause in the execution's history, then redrive the execution.",
     ),
 }
 
@@ -164,6 +171,8 @@ class PlanImpossible(VodError):
     """The planner met facts it cannot place. A bug of ours, so it stays red."""
 
 
+_CONTRACT = frozenset({"message", "code", "class", "retryable", "evidence", "fix"})
+
 #: MediaConvert's numeric error codes -> (our class, our code).
 #: Source: AWS Elemental MediaConvert User Guide, "Error codes"; ERROR jobs are not charged (same page).
 #: 1041, 1042 and 1550 belong to accelerated transcoding, which we do not ask for.
@@ -210,16 +219,17 @@ def parse_cause(error: str, cause: str) -> dict[str, Any]:
     candidate: Any = _json(cause)
     if isinstance(candidate, dict) and "errorMessage" in candidate:
         candidate = _json(candidate["errorMessage"]) or candidate["errorMessage"]
-    if isinstance(candidate, dict) and {"message", "code", "class", "fix"} <= candidate.keys():
+    if isinstance(candidate, dict) and candidate.keys() >= _CONTRACT and isinstance(candidate["evidence"], dict):
         return candidate
     text = candidate if isinstance(candidate, str) else cause
+    unknown = CODES["SERVICE_ERROR"]
     return {
-        "message": f"{error}: {text}"[:2000],
+        "message": (f"{error}: {text}" if text else error)[:2000],
         "code": "SERVICE_ERROR",
-        "class": "service",
-        "retryable": False,
+        "class": unknown.kind,
+        "retryable": unknown.retryable,
         "evidence": {"error": error},
-        "fix": "Read the failed state's error and cause in the execution's history, then redrive the execution.",
+        "fix": unknown.fix,
     }
 
 
