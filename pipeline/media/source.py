@@ -47,6 +47,8 @@ class AudioTrack:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
+    """duration_ms is the picture's: sound that outlasts it is not part of the film that viewers get."""
+
     container: str
     duration_ms: int
     size_bytes: int
@@ -67,7 +69,7 @@ class Source:
             )
         source = cls(
             container=format_,
-            duration_ms=round(1000 * (container.get("Duration") or max((t.get("Duration") or 0) for t in tracks))),
+            duration_ms=round(1000 * _seconds(container, tracks)),
             size_bytes=(result.get("Metadata") or {}).get("FileSize") or 0,
             video=_picture(format_, tracks, name),
             audio=tuple(_audio(track) for track in tracks if track.get("TrackType") == "audio"),
@@ -110,6 +112,13 @@ class Source:
             video=VideoTrack(**{**video, "frame_rate": Fraction(video["frame_rate"])}) if video else None,
             audio=tuple(AudioTrack(**track) for track in state["audio"]),
         )
+
+
+def _seconds(container: dict[str, Any], tracks: list[dict[str, Any]]) -> float:
+    """The picture's own duration, no longer than the container's; else the container's, else the longest track's."""
+    whole = container.get("Duration") or max((track.get("Duration") or 0) for track in tracks)
+    pictures = [track["Duration"] for track in tracks if track.get("TrackType") == "video" and track.get("Duration")]
+    return min(pictures[0], whole) if pictures else whole
 
 
 def _picture(format_: str, tracks: list[dict[str, Any]], name: str) -> VideoTrack | None:
