@@ -69,6 +69,7 @@ STANDARD_RATES = tuple(
         "60",
     )
 )
+_LEAST_BITRATE = 200_000
 _SMALLEST_SIDE = 32  # MediaConvert's own limit for an output's Width and Height
 _LARGEST_SIDE = 8192
 _OWN_SIZE_BELOW = Fraction(9, 10)  # a top rung under 90 % of the source's width asks for one at the source's own size
@@ -83,8 +84,9 @@ def rungs_for(video: VideoTrack) -> tuple[Rung, ...]:
     larger = [box for box in BOXES if box not in boxes]
     rungs = [_rung(video, box, _scale(video, box)) for box in boxes]
     if larger and (top is None or _scale(video, top) < _OWN_SIZE_BELOW):
-        rungs.insert(0, _own_size_rung(video, larger[-1]))
-    return tuple(_without_repeats(rungs))
+        least = rungs[0].max_bitrate_bps if rungs else _LEAST_BITRATE
+        rungs.insert(0, _own_size_rung(video, larger[-1], least))
+    return tuple(_without_repeats(rungs, video))
 
 
 def frame_rate_for(video: VideoTrack) -> Fraction:
@@ -99,7 +101,8 @@ def _check_size(video: VideoTrack) -> None:
     if min(video.width, video.height) < _SMALLEST_SIDE or max(video.width, video.height) > _LARGEST_SIDE:
         raise SourceRejected(
             "POLICY_PICTURE_SIZE",
-            f"the picture is {video.width}x{video.height} pixels; each side must lie between {_SMALLEST_SIDE} and {_LARGEST_SIDE}",
+            f"the picture is {video.width}x{video.height} pixels; each side must lie between {_SMALLEST_SIDE} and "
+            f"{_LARGEST_SIDE}",
             {"width": video.width, "height": video.height},
         )
 
@@ -111,7 +114,7 @@ def _scale(video: VideoTrack, box: Box) -> Fraction:
 
 
 def _rung(video: VideoTrack, box: Box, scale: Fraction) -> Rung:
-    width, height = _even(video.width * scale), _even(video.height * scale)
+    width, height = _even(video.width * scale, video.width), _even(video.height * scale, video.height)
     rate = frame_rate_for(video)
     if rate > 30 and box.height < _SMOOTH_FROM_HEIGHT:
         rate /= 2
@@ -119,21 +122,31 @@ def _rung(video: VideoTrack, box: Box, scale: Fraction) -> Rung:
     return Rung(box.name, width, height, rate, cap, box.quality)
 
 
-def _own_size_rung(video: VideoTrack, box: Box) -> Rung:
+def _own_size_rung(video: VideoTrack, box: Box, least: int) -> Rung:
+    """The source's own size, with the share of the box's bitrate that its area fills, but never below the next rung."""
     rung = _rung(video, box, Fraction(1))
     filled = Fraction(rung.width * rung.height, box.width * box.height)
-    cap = max(200_000, int(rung.max_bitrate_bps * min(Fraction(1), filled)))
+    cap = max(least, int(rung.max_bitrate_bps * min(Fraction(1), filled)))
     return dataclasses.replace(rung, name=f"{rung.width}x{rung.height}", max_bitrate_bps=cap)
 
 
-def _without_repeats(rungs: list[Rung]) -> list[Rung]:
+def _without_repeats(rungs: list[Rung], video: VideoTrack) -> list[Rung]:
     """Very wide or tall pictures fall below MediaConvert's smallest side, or give two boxes the same size."""
     kept: dict[tuple[int, int], Rung] = {}
     for rung in rungs:
         if min(rung.width, rung.height) >= _SMALLEST_SIDE:
             kept.setdefault((rung.width, rung.height), rung)
-    return list(kept.values()) or [rungs[0]]
+    if not kept:
+        raise SourceRejected(
+            "POLICY_PICTURE_SIZE",
+            f"the picture is {video.width}x{video.height} pixels: fitted into {BOXES[0].name}, less than "
+            f"{_SMALLEST_SIDE} pixels of its shorter side are left",
+            {"width": video.width, "height": video.height},
+        )
+    return list(kept.values())
 
 
-def _even(length: Fraction | int) -> int:
-    return max(2, 2 * round(Fraction(length) / 2))
+def _even(length: Fraction, most: int) -> int:
+    """The nearest even number; the next lower one where that would enlarge the source by a line."""
+    nearest = 2 * round(length / 2)
+    return nearest if nearest <= most else nearest - 2
