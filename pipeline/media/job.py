@@ -22,7 +22,7 @@ from typing import Any
 from pipeline.media.asset import Upload
 from pipeline.media.errors import PlanImpossible, SourceRejected
 from pipeline.media.keys import file_name
-from pipeline.media.ladder import Rung, frame_rate_for, rungs_for
+from pipeline.media.ladder import Rung, rungs_for
 from pipeline.media.source import Source, VideoTrack
 
 STREAM_BASE = "stream"
@@ -65,7 +65,9 @@ def plan_for(upload: Upload, source: Source, outputs_bucket: str, profile_name: 
     """Choose rungs and write both jobs' settings. Raises SourceRejected, or PlanImpossible for an unknown profile."""
     if profile_name not in PROFILES:
         raise PlanImpossible(
-            "PLAN_IMPOSSIBLE", f"there is no profile {profile_name!r}; there are {', '.join(PROFILES)}"
+            "PLAN_IMPOSSIBLE",
+            f"there is no profile {profile_name!r}; there are {', '.join(PROFILES)}",
+            fix="Deploy with the context value `profile` set to one of those, then redrive the execution.",
         )
     name = file_name(upload.key)
     video = source.require_picture(name)
@@ -285,8 +287,3 @@ def _download_group(rung: Rung, source: Source, destination: str) -> dict[str, A
         },
         "Outputs": [output],
     }
-
-
-def best_frame_rate(source: Source) -> str:
-    """The rate of the best rung as text, for receipts."""
-    return str(frame_rate_for(source.video)) if source.video else ""
