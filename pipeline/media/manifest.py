@@ -10,13 +10,21 @@ Sources: RFC 8216 (HLS), ISO/IEC 23009-1 (DASH), IETF draft-pantos-hls-rfc8216bi
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import xml.etree.ElementTree as ET
 
 MPD_NAMESPACE = "urn:mpeg:dash:schema:mpd:2011"
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
 _URI = re.compile(r'URI="([^"]*)"')
-_DURATION = re.compile(r"P(?:(\d+)D)?T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?")
+_DURATION = re.compile(r"P(?:(\d+)D)?T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
+_SDH_CHARACTERISTICS = "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound"
+_UNQUOTABLE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+
+# Prefixes are the reader's comfort: without these ElementTree would call them ns0 and ns1.
+ET.register_namespace("", MPD_NAMESPACE)
+ET.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+ET.register_namespace("cenc", "urn:mpeg:cenc:2013")
 
 
 class ManifestBroken(ValueError):
@@ -69,21 +77,22 @@ class MediaPlaylist:
 def variants(multivariant: str) -> tuple[Variant, ...]:
     lines = _lines(multivariant, "multivariant playlist")
     found = []
-    for line, following in zip(lines, [*lines[1:], ""]):
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
         if not line.startswith("#EXT-X-STREAM-INF:"):
             continue
         attributes = _attributes(line)
         width, _, height = attributes.get("RESOLUTION", "0x0").partition("x")
+        size = [_whole(side, line) for side in (width, height)]
         if not following or following.startswith("#"):
             raise ManifestBroken(f"no URI after {line!r}")
         found.append(
             Variant(
                 uri=following,
-                bandwidth_bps=int(attributes.get("BANDWIDTH", "0")),
-                average_bps=int(attributes.get("AVERAGE-BANDWIDTH", "0")),
+                bandwidth_bps=_whole(attributes.get("BANDWIDTH", "0"), line),
+                average_bps=_whole(attributes.get("AVERAGE-BANDWIDTH", "0"), line),
                 codecs=attributes.get("CODECS", ""),
-                width=int(width),
-                height=int(height),
+                width=size[0],
+                height=size[1],
             )
         )
     if not found:
@@ -104,7 +113,7 @@ def media_playlist(text: str, name: str) -> MediaPlaylist:
     ended = False
     for line in _lines(text, name):
         if line.startswith("#EXTINF:"):
-            duration = float(line[8:].split(",")[0])
+            duration = _seconds(line.removeprefix("#EXTINF:").partition(",")[0], name)
         elif line.startswith("#EXT-X-MAP:"):
             init = _attributes(line).get("URI")
         elif line == "#EXT-X-ENDLIST":
@@ -129,6 +138,11 @@ def mpd_duration_ms(mpd: str) -> int:
     return round(1000 * (((days * 24 + hours) * 60 + minutes) * 60 + seconds))
 
 
+def representations(mpd: str) -> int:
+    """How many representations the MPD offers, of picture and sound together."""
+    return len(list(_mpd_root(mpd).iter(_q("Representation"))))
+
+
 def hls(multivariant: str, folder: str, captions: tuple[CaptionTrack, ...]) -> str:
     """MediaConvert's multivariant playlist with every URI below `folder` ("" or "v/<run>/") and our captions."""
     written = []
@@ -140,14 +154,15 @@ def hls(multivariant: str, folder: str, captions: tuple[CaptionTrack, ...]) -> s
         if line.startswith("#"):
             line = _URI.sub(lambda match: f'URI="{folder}{match[1]}"', line)
         written.append(line)
-    first_variant = next(index for index, line in enumerate(written) if line.startswith("#EXT-X-STREAM-INF:"))
-    written[first_variant:first_variant] = [_subtitles(track, folder) for track in captions]
+    first_variant = [line.startswith("#EXT-X-STREAM-INF:") for line in written]
+    if not any(first_variant):
+        raise ManifestBroken("the multivariant playlist lists no variant")
+    written[first_variant.index(True) : first_variant.index(True)] = [_subtitles(track, folder) for track in captions]
     return "\n".join(written) + "\n"
 
 
 def dash(mpd: str, folder: str, captions: tuple[CaptionTrack, ...]) -> str:
     """MediaConvert's MPD with a BaseURL of `folder` and one AdaptationSet per caption track."""
-    ET.register_namespace("", MPD_NAMESPACE)
     root = _mpd_root(mpd)
     if root.find(_q("BaseURL")) is not None:
         raise ManifestBroken("the MPD already has a BaseURL: the job must leave BaseUrl unset")
@@ -169,20 +184,29 @@ def caption_playlist(vtt_name: str, duration_ms: int) -> str:
     """A media playlist of one WebVTT segment that lasts as long as the film."""
     seconds = duration_ms / 1000
     return (
-        f"#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:{max(1, round(seconds + 0.5))}\n#EXT-X-MEDIA-SEQUENCE:0\n"
+        f"#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:{max(1, math.ceil(seconds))}\n#EXT-X-MEDIA-SEQUENCE:0\n"
         f"#EXT-X-PLAYLIST-TYPE:VOD\n#EXTINF:{seconds:.3f},\n{vtt_name}\n#EXT-X-ENDLIST\n"
     )
 
 
 def _subtitles(track: CaptionTrack, folder: str) -> str:
-    language = "" if track.language == "und" else f'LANGUAGE="{track.language}",'
-    sdh = (
-        ',CHARACTERISTICS="public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound"'
-        if track.sdh
-        else ""
-    )
-    forced = "YES" if track.forced else "NO"
-    return f'#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="captions",{language}NAME="{track.label}",DEFAULT=NO,AUTOSELECT=YES,FORCED={forced}{sdh},URI="{folder}{track.playlist}"'
+    attributes = {
+        "TYPE": "SUBTITLES",
+        "GROUP-ID": '"captions"',
+        "LANGUAGE": None if track.language == "und" else _quoted(track.language),
+        "NAME": _quoted(track.label),
+        "DEFAULT": "NO",
+        "AUTOSELECT": "YES",
+        "FORCED": "YES" if track.forced else "NO",
+        "CHARACTERISTICS": _quoted(_SDH_CHARACTERISTICS) if track.sdh else None,
+        "URI": _quoted(folder + track.playlist),
+    }
+    return "#EXT-X-MEDIA:" + ",".join(f"{name}={value}" for name, value in attributes.items() if value)
+
+
+def _quoted(text: str) -> str:
+    """A quoted-string cannot hold a quotation mark or a line break (RFC 8216, 4.2), nor can either be escaped."""
+    return '"' + _UNQUOTABLE.sub(" ", text).replace('"', "'") + '"'
 
 
 def _text_set(track: CaptionTrack) -> ET.Element:
@@ -190,8 +214,9 @@ def _text_set(track: CaptionTrack) -> ET.Element:
         _q("AdaptationSet"), {"contentType": "text", "mimeType": "text/vtt", "lang": track.language}
     )
     role = "forced-subtitle" if track.forced else "caption" if track.sdh else "subtitle"
+    # The schema's order (RepresentationBaseType, then AdaptationSetType): Label before Role.
+    ET.SubElement(adaptation, _q("Label")).text = _UNQUOTABLE.sub(" ", track.label)
     ET.SubElement(adaptation, _q("Role"), {"schemeIdUri": "urn:mpeg:dash:role:2011", "value": role})
-    ET.SubElement(adaptation, _q("Label")).text = track.label
     representation = ET.SubElement(
         adaptation,
         _q("Representation"),
@@ -216,6 +241,18 @@ def _mpd_root(mpd: str) -> ET.Element:
     if root.tag != _q("MPD"):
         raise ManifestBroken(f"the MPD's root element is {root.tag}")
     return root
+
+
+def _whole(text: str, where: str) -> int:
+    if not re.fullmatch(r"[0-9]+", text):
+        raise ManifestBroken(f"{text!r} is no number in {where!r}")
+    return int(text)
+
+
+def _seconds(text: str, name: str) -> float:
+    if not re.fullmatch(r"[0-9]+(?:\.[0-9]*)?", text.strip()):
+        raise ManifestBroken(f"{name}: EXTINF of {text!r} seconds")
+    return float(text)
 
 
 def _lines(text: str, name: str) -> list[str]:
