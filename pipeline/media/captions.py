@@ -11,23 +11,29 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import itertools
 import re
+from collections.abc import Iterator
 
 from pipeline.media.errors import SourceRejected
 
-_TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
+_TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,9}))?"
 _TIMING = re.compile(rf"^\s*{_TIME}\s*-{{1,2}}>\s*{_TIME}(?P<settings>.*)$")
+_BROKEN_TIMING = re.compile(r"^\s*[-\d][-\d:.,\s]*-{1,2}>|-{1,2}>\s*[-\d][\d:.,]+\s*$")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _KEPT_TAG = re.compile(r"&lt;(/?)([biu])&gt;", re.IGNORECASE)
 _OTHER_TAG = re.compile(r"</?(?:font|c|v|lang|ruby|rt|span)\b[^>]*>|\{\\[^}]*\}|<\d[\d:.]*>", re.IGNORECASE)
 _HEADER = "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0\n"
 
 #: What a viewer reads in the menu, each language in its own words.
 LABELS = {
-    "ar": "العربية", "bg": "Български", "cs": "Čeština", "da": "Dansk", "de": "Deutsch", "el": "Ελληνικά", "en": "English",
-    "es": "Español", "et": "Eesti", "fa": "فارسی", "fi": "Suomi", "fr": "Français", "he": "עברית", "hi": "हिन्दी", "hr": "Hrvatski",
-    "hu": "Magyar", "id": "Indonesia", "it": "Italiano", "ja": "日本語", "ko": "한국어", "lt": "Lietuvių", "lv": "Latviešu", "nb": "Norsk",
-    "nl": "Nederlands", "no": "Norsk", "pl": "Polski", "pt": "Português", "ro": "Română", "ru": "Русский", "sk": "Slovenčina",
-    "sl": "Slovenščina", "sr": "Српски", "sv": "Svenska", "th": "ไทย", "tr": "Türkçe", "uk": "Українська", "vi": "Tiếng Việt", "zh": "中文",
+    "ar": "العربية", "bg": "Български", "cs": "Čeština", "da": "Dansk", "de": "Deutsch", "el": "Ελληνικά",
+    "en": "English", "es": "Español", "et": "Eesti", "fa": "فارسی", "fi": "Suomi", "fr": "Français",
+    "he": "עברית", "hi": "हिन्दी", "hr": "Hrvatski", "hu": "Magyar", "id": "Indonesia", "it": "Italiano",
+    "ja": "日本語", "ko": "한국어", "lt": "Lietuvių", "lv": "Latviešu", "nb": "Norsk bokmål", "nl": "Nederlands",
+    "no": "Norsk", "pl": "Polski", "pt": "Português", "ro": "Română", "ru": "Русский", "sk": "Slovenčina",
+    "sl": "Slovenščina", "sr": "Српски", "sv": "Svenska", "th": "ไทย", "tr": "Türkçe", "uk": "Українська",
+    "vi": "Tiếng Việt", "zh": "中文",
 }  # fmt: skip
 
 
@@ -91,41 +97,42 @@ def _decode(data: bytes) -> str:
         return data.decode("cp1252", "replace")
 
 
-def _blocks(lines: list[str], warnings: list[str]):
-    """Yield (line number, timing match, text lines). A timing line begins a cue, whatever stands before it."""
-    position = 0
-    while position < len(lines):
-        line = lines[position]
-        match = _TIMING.match(line)
-        position += 1
+def _blocks(lines: list[str], warnings: list[str]) -> Iterator[tuple[int, re.Match[str], list[str]]]:
+    """Yield (line number, timing match, text lines). A timing line begins a cue, whatever stands before it.
+
+    In WebVTT a blank line ends a cue, because a NOTE or STYLE block may follow. SubRip has no such blocks: there, text
+    after a blank line still belongs to its cue, and to drop it would lose speech.
+    """
+    web = lines[0].startswith("WEBVTT")
+    starts = [index for index, line in enumerate(lines) if _TIMING.match(line) or _BROKEN_TIMING.search(line)]
+    for start, following in zip(starts, [*starts[1:], len(lines)], strict=True):
+        match = _TIMING.match(lines[start])
         if not match:
-            if "-->" in line:
-                warnings.append(f"line {position}: {line.strip()[:60]!r} is no timing; dropped")
+            warnings.append(f"line {start + 1}: {lines[start].strip()[:60]!r} is no timing; dropped")
             continue
-        number, text = position, []
-        while position < len(lines) and lines[position].strip() and not _TIMING.match(lines[position]):
-            text.append(lines[position])
-            position += 1
-        if position < len(lines) and _TIMING.match(lines[position]) and text and text[-1].strip().isdigit():
-            text.pop()  # the next cue's number, when the blank line between two cues is missing
-        yield number, match, text
+        text = [line.strip() for line in lines[start + 1 : following]]
+        if following < len(lines) and text and text[-1].isdigit():
+            text.pop()  # the next cue's number
+        if web:
+            text = list(itertools.takewhile(bool, text))
+        yield start + 1, match, [line for line in text if line]
 
 
 def _cue(match: re.Match[str], text: list[str]) -> Cue | None:
     start, end = _milliseconds(match.groups()[0:4]), _milliseconds(match.groups()[4:8])
-    return Cue(start, end, _clean("\n".join(line.strip() for line in text))) if end > start else None
+    return Cue(start, end, _clean("\n".join(text))) if end > start else None
 
 
 def _milliseconds(parts: tuple[str | None, ...]) -> int:
     hours, minutes, seconds, fraction = parts
     return ((int(hours or 0) * 60 + int(minutes or 0)) * 60 + int(seconds or 0)) * 1000 + int(
-        (fraction or "0").ljust(3, "0")
+        (fraction or "0").ljust(3, "0")[:3]
     )
 
 
 def _clean(text: str) -> str:
     """Keep bold, italic and underline; everything else is text and must not become markup in a player's page."""
-    plain = html.escape(html.unescape(_OTHER_TAG.sub("", text)), quote=False)
+    plain = html.escape(_CONTROL.sub("", html.unescape(_OTHER_TAG.sub("", text))), quote=False)
     return _KEPT_TAG.sub(r"<\1\2>", plain).replace("-->", "→").strip()
 
 
