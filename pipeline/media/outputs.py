@@ -4,7 +4,7 @@ In: MediaConvert's COMPLETE event (User Guide, "COMPLETE") and a listing of the 
 they exist. Nothing is read here: `verify` hands in texts and sizes, so every rule has a three-line test.
 
 Tolerances: MediaConvert keeps the last frame of a partial second and AAC rounds up to 1,024 samples, so manifests
-may differ from the source by half a second; beyond that, and beyond 2 %, the source broke off.
+may differ from the source by half a second; beyond that, and beyond 2 % (at most ten seconds), the source broke off.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pipeline.media.job import AUDIO_MODIFIER, POSTER_BASE, STREAM_BASE
 
 _TOLERANCE_MS = 500
 _TOLERANCE_SHARE = 0.02
+_TOLERANCE_MOST_MS = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +68,12 @@ def manifests_needed() -> tuple[str, str]:
 
 
 def media_playlists(multivariant: str) -> list[str]:
-    """The playlists a multivariant playlist names: one for each variant, and the sound's."""
-    return sorted({variant.uri for variant in manifest.variants(multivariant)} | set(manifest.audio_uris(multivariant)))
+    """The playlists a multivariant playlist names: one for each variant, and the sound's. Raises OutputWrong."""
+    try:
+        pictures = {variant.uri for variant in manifest.variants(multivariant)}
+        return sorted(pictures | set(manifest.audio_uris(multivariant)))
+    except manifest.ManifestBroken as error:
+        raise OutputWrong("OUTPUT_WRONG", str(error), {"playlist": manifests_needed()[0]}) from error
 
 
 def verify(
@@ -85,30 +90,35 @@ def verify(
     OutputWrong, or SourceRejected (INPUT_TRUNCATED) where the film is shorter than its own header promised.
     """
     multivariant_path, mpd_path = manifests_needed()
+    multivariant, mpd = _text(texts, multivariant_path), _text(texts, mpd_path)
     try:
-        listed = {variant.uri: variant for variant in manifest.variants(texts[multivariant_path])}
-        playlists = {
-            path: manifest.media_playlist(texts[path], path) for path in media_playlists(texts[multivariant_path])
-        }
-        mpd_ms = manifest.mpd_duration_ms(texts[mpd_path])
+        listed = {variant.uri: variant for variant in manifest.variants(multivariant)}
+        audio = manifest.audio_uris(multivariant)
+        playlists = {path: manifest.media_playlist(_text(texts, path), path) for path in media_playlists(multivariant)}
+        mpd_ms = manifest.mpd_duration_ms(mpd)
+        offered = manifest.representations(mpd)
+        manifest.dash(mpd, "", ())  # what publish will do must not fail there, after the point of no return
     except manifest.ManifestBroken as error:
         raise OutputWrong("OUTPUT_WRONG", str(error), {"folder": multivariant_path}) from error
     for path, playlist in playlists.items():
         _check_playlist(path, playlist, sizes)
     renditions = tuple(_rendition(rung, listed, playlists, sizes) for rung in plan["rungs"])
-    duration_ms = max(playlists[variant].duration_ms for variant in listed)
-    audio = manifest.audio_uris(texts[multivariant_path])
     if has_audio and not audio:
         raise OutputMissing(
             "OUTPUT_MISSING",
             f"{name} has sound, its streams have none",
             {"expected": f"{STREAM_BASE}{AUDIO_MODIFIER}.m3u8"},
         )
-    _check_durations(
-        {**{path: playlist.duration_ms for path, playlist in playlists.items()}, mpd_path: mpd_ms},
-        duration_ms,
-        set(audio),
-    )
+    if offered < len(playlists):
+        raise OutputMissing(
+            "OUTPUT_MISSING",
+            f"{mpd_path} offers {offered} representations, {multivariant_path} has {len(playlists)} playlists",
+            {"manifest": mpd_path},
+        )
+    lengths = {path: playlist.duration_ms for path, playlist in playlists.items()}
+    duration_ms = max(lengths[path] for path in listed)
+    _check_durations(lengths, duration_ms, set(audio))
+    _check_mpd(mpd_path, mpd_ms, duration_ms, max(lengths.values()))
     _check_whole(duration_ms, source_duration_ms, name)
     return Verified(
         hls=multivariant_path,
@@ -120,6 +130,12 @@ def verify(
         download=_download(plan, sizes),
         size_bytes=sum(sizes.values()),
     )
+
+
+def _text(texts: Mapping[str, str], path: str) -> str:
+    if path not in texts:
+        raise OutputMissing("OUTPUT_MISSING", f"{path} does not exist", {"object": path})
+    return texts[path]
 
 
 def _check_playlist(path: str, playlist: manifest.MediaPlaylist, sizes: Mapping[str, int]) -> None:
@@ -182,8 +198,16 @@ def _check_durations(durations: Mapping[str, int], expected_ms: int, audio: set[
             )
 
 
+def _check_mpd(path: str, mpd_ms: int, picture_ms: int, longest_ms: int) -> None:
+    """The MPD lasts as long as its longest part, which may be sound that outlasts the picture."""
+    if not picture_ms - _TOLERANCE_MS <= mpd_ms <= longest_ms + _TOLERANCE_MS:
+        raise OutputWrong(
+            "OUTPUT_WRONG", f"{path} lasts {mpd_ms} ms, the playlists {longest_ms} ms", {"manifest": path}
+        )
+
+
 def _check_whole(duration_ms: int, source_ms: int, name: str) -> None:
-    if source_ms - duration_ms > max(_TOLERANCE_MS, source_ms * _TOLERANCE_SHARE):
+    if source_ms - duration_ms > max(_TOLERANCE_MS, min(source_ms * _TOLERANCE_SHARE, _TOLERANCE_MOST_MS)):
         raise SourceRejected(
             "INPUT_TRUNCATED",
             f"{name} promises {source_ms / 1000:.1f} s and breaks off after {duration_ms / 1000:.1f} s",
