@@ -81,22 +81,27 @@ def unpublished(upload: Upload, title: str, status: str) -> dict[str, Any]:
 
 
 def may_replace(existing: dict[str, Any] | None, new: dict[str, Any]) -> bool:
-    """Whether asset.json may change from `existing` to `new`: never back to an older upload, never from playing to not.
+    """Whether asset.json may change from `existing` to `new`.
 
-    A removed asset comes back with a newer upload only. The order of two uploads is the sequencer's.
+    Never back to an older upload, nor to an older run of the same; never from playing to "processing" or "rejected",
+    whoever says so; a removed asset comes back with a newer upload only; "processing", said once more after the
+    run's outcome, comes too late.
     """
     if existing is None:
         return True
-    older = str(existing.get("order", "")) > new["order"]
-    if older or (existing["status"] == "published" and new["status"] in ("processing", "rejected")):
+    was, comes = _age(existing), _age(new)
+    if comes < was:
         return False
-    if existing.get("order") == new["order"]:
-        return (
-            new["status"] != "processing"
-            or existing["status"] == "processing"
-            or new["revision"] > existing.get("revision", 0)
-        )
-    return True
+    if existing["status"] == "published":
+        return new["status"] in ("published", "removed")
+    if existing["status"] == "removed":
+        return new["status"] == "removed" or comes[0] > was[0]
+    return comes > was or new["status"] != "processing" or existing["status"] == "processing"
+
+
+def _age(asset_json: dict[str, Any]) -> tuple[str, int]:
+    """Uploads are ordered by S3's sequencer, runs of one upload by their revision."""
+    return str(asset_json.get("order", "")), int(asset_json.get("revision", 0))
 
 
 def receipt(upload: Upload, status: str, **parts: Any) -> dict[str, Any]:
@@ -114,6 +119,7 @@ def receipt(upload: Upload, status: str, **parts: Any) -> dict[str, Any]:
 
 
 def caption_tracks(outputs: list[dict[str, Any]]) -> tuple[CaptionTrack, ...]:
-    """Read the convert step's part of the state back into tracks."""
+    """Read the convert step's part of the state back into tracks; sidecars that could not be read have no file."""
     fields = {field.name for field in dataclasses.fields(CaptionTrack)}
-    return tuple(CaptionTrack(**{key: value for key, value in track.items() if key in fields}) for track in outputs)
+    readable = [track for track in outputs if track["vtt"]]
+    return tuple(CaptionTrack(**{key: value for key, value in track.items() if key in fields}) for track in readable)
