@@ -28,13 +28,14 @@ from typing import Any
 from pipeline.local.mediaconvert import events, jobs
 from pipeline.local.mediaconvert.errors import ConflictException, InternalServerErrorException, NotFoundException
 from pipeline.local.mediaconvert.jobs import Job
-from pipeline.local.mediaconvert.process import STOP_SECONDS, Worker, WorkerBabbled, WorkerDied
+from pipeline.local.mediaconvert.process import STOP_SECONDS, Worker, WorkerBabbled, WorkerDied, WorkerNotStarted
 from pipeline.local.mediaconvert.queues import Queue, Queues
 from pipeline.local.mediaconvert.queues import describe as describe_queue
 
 WORKER_COMMAND = (sys.executable, "-m", "pipeline.local.mediaconvert.worker")
 HISTORY = 10_000
 TOKEN_SECONDS = 60  # "within one minute of a successful request": Preventing duplicate jobs, MediaConvert API reference
+ERROR_LINES, ERROR_CHARACTERS = 3, 500  # of the engine's own words, in an errorMessage
 log = logging.getLogger(__name__)
 
 
@@ -55,7 +56,8 @@ class Running:
 class Dispatcher:
     def __init__(
         self,
-        home: Path,
+        scratch: Path,
+        logs: Path,
         queues: Queues,
         announcer: events.Announcer,
         worker_request: Mapping[str, Any],
@@ -64,9 +66,9 @@ class Dispatcher:
         status_seconds: float | None = None,
         history: int = HISTORY,
     ):
-        self._home = home
-        self._scratch = home / "scratch"
-        self._scratch.mkdir(parents=True, exist_ok=True)
+        self._scratch, self._logs = scratch, logs
+        for folder in (scratch, logs):
+            folder.mkdir(parents=True, exist_ok=True)
         self._queues = queues
         self._announcer = announcer
         self._worker_request = worker_request
@@ -214,11 +216,11 @@ class Dispatcher:
     def _run(self, job_id: str) -> None:
         try:
             self._run_worker(job_id)
-        except (WorkerDied, WorkerBabbled) as error:
+        except (WorkerNotStarted, WorkerDied, WorkerBabbled) as error:
             self._fail(job_id, jobs.UNKNOWN_ERROR, str(error))
         except Exception as error:  # the job must end, whatever happened to its thread
             log.exception("job %s", job_id)
-            self._fail(job_id, jobs.UNKNOWN_ERROR, f"The worker process could not be run: {error!r}")
+            self._fail(job_id, jobs.UNKNOWN_ERROR, f"The service failed while the job ran: {error!r}")
         finally:
             shutil.rmtree(self._scratch / job_id, ignore_errors=True)
             with self._lock:
@@ -264,7 +266,9 @@ class Dispatcher:
             try:
                 self._apply(job, message)
             except (KeyError, TypeError, ValueError) as error:
-                raise WorkerBabbled(f"The worker process said {message!r:.500}, which has no sense: {error!r}") from error
+                raise WorkerBabbled(
+                    f"The worker process said {message!r:.500}, which has no sense: {error!r}"
+                ) from error
 
     def _apply(self, job: Job, message: Mapping[str, Any]) -> None:
         match message["type"]:
@@ -277,7 +281,13 @@ class Dispatcher:
             case "complete":
                 self._change(jobs.complete(job, message["output_group_details"]), events.complete)
             case "error":
+                self._keep_detail(job.id, message)
                 self._change(jobs.fail(job, int(message["code"]), _error_text(message)), events.error)
+
+    def _keep_detail(self, job_id: str, message: Mapping[str, Any]) -> None:
+        if lines := _lines(message.get("detail")):
+            with self._log_path(job_id).open("a") as log_file:
+                log_file.write("\n".join(lines) + "\n")
 
     def _warn(self, job: Job, code: int, text: str) -> None:
         warned = jobs.warn(job, code, text)
@@ -305,7 +315,7 @@ class Dispatcher:
             self._log_path(oldest).unlink(missing_ok=True)
 
     def _log_path(self, job_id: str) -> Path:
-        return self._home / f"{job_id}.log"
+        return self._logs / f"{job_id}.log"
 
     # --- status updates --------------------------------------------------------------------------------------------
 
@@ -342,8 +352,12 @@ class Dispatcher:
 
 
 def _error_text(message: Mapping[str, Any]) -> str:
-    """What the worker says, with the engine's own last lines when it has any."""
-    detail = message.get("detail")
-    if isinstance(detail, list):
-        detail = " | ".join(str(line) for line in detail)
-    return f"{message['message']} [{detail}]" if detail else message["message"]
+    """What the worker says, with the end of what the engine said; all of that is in the log."""
+    lines = _lines(message.get("detail"))[-ERROR_LINES:]
+    evidence = " | ".join(lines)[-ERROR_CHARACTERS:]
+    return f"{message['message']} [{evidence}]" if evidence else message["message"]
+
+
+def _lines(detail: Any) -> list[str]:
+    lines = detail if isinstance(detail, list) else str(detail or "").splitlines()
+    return [str(line).strip() for line in lines if str(line).strip()]

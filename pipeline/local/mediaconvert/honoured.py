@@ -121,22 +121,28 @@ _CMAF_GROUP = _under(
     "CmafGroupSettings",
     Row("Destination", ANY, "s3://bucket/prefix/base: the last part begins every file's name"),
     Row("SegmentControl", only("SEGMENTED_FILES"), "one file for each segment"),
-    Row("SegmentLength", between(1, 60), "seconds; 10 when left out, as in AWS"),
-    Row("SegmentLengthControl", only("EXACT", "GOP_MULTIPLE"), "the same thing, since segments are whole GOPs"),
-    Row("FragmentLength", between(1, 60), "seconds; 2 when left out, as in AWS"),
+    Row("SegmentLength", ANY, "seconds; 10 when left out, as in AWS"),
+    Row(
+        "SegmentLengthControl",
+        only("EXACT", "GOP_MULTIPLE"),
+        "EXACT puts I-frames where segments end; otherwise rounded up",
+    ),
+    Row("FragmentLength", ANY, "seconds; 2 when left out, as in AWS"),
     Row("MinFinalSegmentLength", only(0), "the last segment is as long as what is left"),
     Row("WriteHlsManifest", ANY, "on unless DISABLED"),
     Row("WriteDashManifest", ANY, "on unless DISABLED"),
     Row("StreamInfResolution", only("INCLUDE"), "RESOLUTION is always in the multivariant playlist"),
-    Row("ManifestDurationFormat", only("FLOATING_POINT"), "exact durations", needed=True),
+    Row("ManifestDurationFormat", only("FLOATING_POINT"), "exact durations, also when left out"),
     Row("ManifestCompression", only("NONE"), "compression is the CDN's work"),
-    Row("CodecSpecification", only("RFC_6381"), "avc1.640028, not avc1.100.40", needed=True),
+    Row("CodecSpecification", only("RFC_6381"), "avc1.640028, also when left out (AWS: RFC_4281)"),
     Row("ClientCache", only("ENABLED"), "no EXT-X-ALLOW-CACHE, which left HLS long ago"),
     Row("MpdProfile", only("MAIN_PROFILE"), "on-demand needs single files"),
-    Row("WriteSegmentTimelineInRepresentation", only("ENABLED"), "exact durations in the MPD", needed=True),
-    Row("TargetDurationCompatibilityMode", only("SPEC_COMPLIANT"), "rounded to the nearest second", needed=True),
+    Row("WriteSegmentTimelineInRepresentation", only("ENABLED"), "exact durations in the MPD, also when left out"),
+    Row("TargetDurationCompatibilityMode", only("SPEC_COMPLIANT"), "rounded to the nearest second, also when left out"),
     Row("PtsOffsetHandlingForBFrames", only("ZERO_BASED"), "the MPD's times begin at 0"),
-    Row("VideoCompositionOffsets", only("SIGNED"), "presentation begins at exactly 0", needed=True),
+    Row("MinBufferTime", ANY, "minBufferTime in the MPD"),
+    Row("MpdManifestBandwidthType", ANY, "which rate the MPD states; the measured peak when left out"),
+    Row("VideoCompositionOffsets", only("SIGNED"), "presentation begins at exactly 0, also when left out"),
     Row("ImageBasedTrickPlay", only("NONE"), "no image tiles yet"),
 )
 
@@ -159,9 +165,15 @@ _CONTAINER = _under(
         "CmfcSettings",
         Row("AudioGroupId", ANY, "GROUP-ID of an audio rendition"),
         Row("AudioRenditionSets", ANY, "the audio groups a video rendition plays with"),
-        Row("AudioTrackType", only(
-            "ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT", "ALTERNATE_AUDIO_AUTO_SELECT", "ALTERNATE_AUDIO_NOT_AUTO_SELECT",
-        ), "DEFAULT and AUTOSELECT in the multivariant playlist"),
+        Row(
+            "AudioTrackType",
+            only(
+                "ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT",
+                "ALTERNATE_AUDIO_AUTO_SELECT",
+                "ALTERNATE_AUDIO_NOT_AUTO_SELECT",
+            ),
+            "DEFAULT and AUTOSELECT in the multivariant playlist",
+        ),
         Row("AudioDuration", only("DEFAULT_CODEC_DURATION"), "audio keeps its own length"),
         Row("IFrameOnlyManifest", ANY, "INCLUDE writes a playlist of the I-frames"),
         Row("DescriptiveVideoServiceFlag", only("DONT_FLAG"), "no audio description"),
@@ -177,26 +189,27 @@ _CONTAINER = _under(
 _H264 = _under(
     "H264Settings",
     Row("RateControlMode", only("QVBR"), "the only mode yet", needed=True),
-    Row("QvbrSettings.QvbrQualityLevel", ANY, "becomes an x264 CRF", needed=True),
+    Row("QvbrSettings.QvbrQualityLevel", ANY, "becomes an x264 CRF; chosen by size when left out"),
+    Row("QvbrSettings.QvbrQualityLevelFineTune", ANY, "in thirds of a level"),
     Row("MaxBitrate", ANY, "the VBV's rate"),
     Row("HrdBufferSize", ANY, "the VBV's size; two seconds of MaxBitrate when left out"),
     Row("HrdBufferInitialFillPercentage", ANY, "the VBV's first fill"),
     Row("QualityTuningLevel", only("SINGLE_PASS", "SINGLE_PASS_HQ"), "one pass"),
     Row("CodecProfile", only("BASELINE", "MAIN", "HIGH"), "8 bit 4:2:0"),
     Row("CodecLevel", ANY, "AUTO: the lowest that size, rate and bitrate fit"),
-    Row("FramerateControl", only("SPECIFIED"), "a constant frame rate", needed=True),
+    Row("FramerateControl", ANY, "always a constant rate; the source's when left out"),
     Row("FramerateNumerator", ANY, "as above"),
     Row("FramerateDenominator", ANY, "as above"),
     Row("FramerateConversionAlgorithm", only("DUPLICATE_DROP"), "no interpolation"),
-    Row("GopSize", ANY, "constant, closed, the same in all renditions", needed=True),
-    Row("GopSizeUnits", only("SECONDS", "FRAMES"), "as above", needed=True),
-    Row("GopClosedCadence", only(1), "every GOP is closed", needed=True),
+    Row("GopSize", ANY, "constant and closed; two seconds when left out"),
+    Row("GopSizeUnits", only("SECONDS", "FRAMES"), "as above"),
+    Row("GopClosedCadence", only(1), "every GOP is closed, also when left out"),
     Row("GopBReference", ANY, "x264's b-pyramid"),
     Row("NumberBFramesBetweenReferenceFrames", ANY, "x264's bframes"),
     Row("NumberReferenceFrames", ANY, "x264's ref"),
     Row("DynamicSubGop", ANY, "x264's b-adapt"),
-    Row("SceneChangeDetect", only("DISABLED"), "an I-frame at a cut would break the alignment", needed=True),
-    Row("MinIInterval", only(0), "GOP sizes do not vary"),
+    Row("SceneChangeDetect", only("DISABLED"), "I-frames at cuts would not align; none, also when left out"),
+    Row("MinIInterval", ANY, "there are no I-frames besides the GOPs'"),
     Row("InterlaceMode", only("PROGRESSIVE"), "no interlaced output"),
     Row("FieldEncoding", ANY, "matters to interlaced output only"),
     Row("ScanTypeConversionMode", ANY, "matters to interlaced output only"),
@@ -211,7 +224,7 @@ _H264 = _under(
     Row("TemporalAdaptiveQuantization", ANY, "part of the above"),
     Row("FlickerAdaptiveQuantization", ANY, "part of the above"),
     Row("Softness", only(0), "flat quantisation"),
-    Row("Slices", only(1), "one slice"),
+    Row("Slices", ANY, "one when left out"),
     Row("RepeatPps", only("DISABLED"), "parameter sets are in the init segment"),
     Row("WriteMp4PackagingType", only("AVC1"), "as above"),
     Row("Syntax", only("DEFAULT"), "no RP 2027"),
@@ -222,9 +235,13 @@ _H264 = _under(
 
 _VIDEO = _under(
     "VideoDescription",
-    Row("Width", ANY, "even", needed=True),
-    Row("Height", ANY, "even", needed=True),
-    Row("ScalingBehavior", only("DEFAULT"), "the whole picture, with bars where the shape differs"),
+    Row("Width", ANY, "even; by the source's shape when left out"),
+    Row("Height", ANY, "even; by the source's shape when left out"),
+    Row(
+        "ScalingBehavior",
+        only("DEFAULT", "STRETCH_TO_OUTPUT", "FIT", "FIT_NO_UPSCALE", "FILL"),
+        "DEFAULT: the whole picture, with bars where the shape differs",
+    ),
     Row("AntiAlias", ANY, "always on; AWS ignores the setting too"),
     Row("Sharpness", only(50), "one scaler"),
     Row("TimecodeInsertion", only("DISABLED"), "no timecode is written"),
@@ -243,8 +260,12 @@ _VIDEO = _under(
         *_H264,
         *_under(
             "FrameCaptureSettings",
-            Row("FramerateNumerator", ANY, "the first frame, then one every denominator/numerator seconds", needed=True),
-            Row("FramerateDenominator", ANY, "as above", needed=True),
+            Row(
+                "FramerateNumerator",
+                ANY,
+                "the first frame, then one every denominator/numerator seconds; 1 when left out",
+            ),
+            Row("FramerateDenominator", ANY, "as above"),
             Row("MaxCaptures", ANY, "how many files at most"),
             Row("Quality", ANY, "of the JPEG"),
         ),
@@ -266,8 +287,13 @@ _AUDIO = _under(
         *_under(
             "AacSettings",
             Row("Bitrate", ANY, "bits per second", needed=True),
-            Row("CodingMode", only("CODING_MODE_1_0", "CODING_MODE_2_0"), "mono or stereo, mixed down", needed=True),
-            Row("SampleRate", only(44100, 48000), "resampled", needed=True),
+            Row(
+                "CodingMode",
+                only("CODING_MODE_1_0", "CODING_MODE_2_0", "CODING_MODE_5_1"),
+                "mixed down or up",
+                needed=True,
+            ),
+            Row("SampleRate", only(32000, 44100, 48000), "resampled", needed=True),
             Row("CodecProfile", only("LC"), "no build of ffmpeg has HE-AAC"),
             Row("RateControlMode", only("CBR"), "a constant rate, as nearly as ffmpeg's encoder keeps it"),
             Row("RawFormat", only("NONE"), "always in a container"),
@@ -279,7 +305,11 @@ _AUDIO = _under(
 
 OUTPUT = _under(
     "OutputGroups[].Outputs[]",
-    Row("NameModifier", where("any without $", lambda value: "$" not in value), "comes after the base name; no format identifiers"),
+    Row(
+        "NameModifier",
+        where("any without $", lambda value: "$" not in value),
+        "comes after the base name; no format identifiers",
+    ),
     *_CONTAINER,
     *_VIDEO,
     *_AUDIO,
@@ -317,7 +347,26 @@ _REQUEST_TREE, _SETTINGS_TREE = _tree(REQUEST), _tree(SETTINGS)
 def refusals(request: Mapping[str, Any]) -> list[str]:
     """Everything in a CreateJob request that the local engine does not honour, in the order of the request."""
     around = {name: value for name, value in request.items() if name != "Settings"}
-    return [*_judge(_REQUEST_TREE, around, ""), *_judge(_SETTINGS_TREE, request.get("Settings", {}), "")]
+    settings = request.get("Settings", {})
+    return [*_judge(_REQUEST_TREE, around, ""), *_judge(_SETTINGS_TREE, settings, ""), *_deinterlacers_differ(settings)]
+
+
+def _deinterlacers_differ(settings: Mapping[str, Any]) -> Iterator[str]:
+    """One decode feeds all renditions, and the picture is deinterlaced before it is scaled."""
+    first: tuple[str, Any] | None = None
+    for group_index, group in enumerate(settings.get("OutputGroups", [])):
+        for index, output in enumerate(group.get("Outputs", [])):
+            video = output.get("VideoDescription", {})
+            if video.get("CodecSettings", {}).get("Codec") != "H_264":
+                continue
+            place = f"OutputGroups[{group_index}].Outputs[{index}].VideoDescription.VideoPreprocessors.Deinterlacer"
+            wanted = video.get("VideoPreprocessors", {}).get("Deinterlacer")
+            if first and wanted != first[1]:
+                yield (
+                    f"{place}: {_show(wanted)} is not honoured by the local engine "
+                    f"(honoured: the same in all renditions, and {first[0]} has {_show(first[1])})"
+                )
+            first = first or (place, wanted)
 
 
 def _judge(node: _Node, value: Any, path: str) -> Iterator[str]:
@@ -374,9 +423,9 @@ _SECTIONS = (
 _INTRODUCTION = """\
 # The local MediaConvert
 
-On a laptop, `pipeline/local/mediaconvert` stands behind MediaConvert's REST API: the same requests, the same answers, the
-same EventBridge events, with ffmpeg doing the work. It does less than MediaConvert. This page says exactly what it does;
-**whatever is not in these tables is refused by CreateJob with the setting's path and value**, never ignored.
+On a laptop, `pipeline/local/mediaconvert` stands behind MediaConvert's REST API: the same requests, the same answers,
+the same EventBridge events, with ffmpeg doing the work. It does less than MediaConvert. This page says exactly what it
+does; **whatever is not in these tables is refused by CreateJob with the setting's path and value**, never ignored.
 
 This page is generated: `python -m pipeline.local.mediaconvert.honoured > docs/local-mediaconvert.md`.
 

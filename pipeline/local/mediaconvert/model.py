@@ -1,9 +1,9 @@
 """MediaConvert's JSON as botocore's service model describes it: which operation a request asks for, whether its input
 keeps to the model, and how an answer looks on the wire.
 
-In: HTTP method, path, query and camelCase JSON. Out: the operation's name and its input in the API's PascalCase, as boto3
-would have been given it; for answers the reverse. What can go wrong: `BadRequestException` that names every offending
-place (at most ten), or `NotFoundException` for a path no operation has.
+In: HTTP method, path, query and camelCase JSON. Out: the operation's name and its input in the API's PascalCase, as
+boto3 would have been given it; for answers the reverse. What can go wrong: `BadRequestException` that names every
+offending place (at most ten), or `NotFoundException` for a path no operation has.
 
 botocore's own ParamValidator checks types and required members only; the service also refuses values outside an
 enumeration, a range or a pattern, so we walk the model ourselves. Places are written as AWS writes them, a JSON
@@ -34,7 +34,9 @@ REPORTED_VIOLATIONS = 10  # a job with one wrong habit in eighty places should s
 @functools.cache
 def service_model() -> ServiceModel:
     # The loader alone: a botocore Session would read the user's AWS configuration, which says nothing about the model.
-    return ServiceModel(botocore.loaders.create_loader().load_service_model("mediaconvert", "service-2"), "mediaconvert")
+    return ServiceModel(
+        botocore.loaders.create_loader().load_service_model("mediaconvert", "service-2"), "mediaconvert"
+    )
 
 
 # --- which operation ---------------------------------------------------------------------------------------------
@@ -163,7 +165,9 @@ def _read_structure(shape: StructureShape, value: Any, pointer: str, violations:
 def _missing(pointer: str, wire_name: str) -> Violation:
     if pointer or wire_name not in {"role", "settings", "name"}:
         return Violation(pointer, f"{wire_name} is a required property")
-    return Violation("", f"The '{wire_name}' field is required.")  # as in https://github.com/aws/aws-sdk-php/issues/1449
+    return Violation(
+        "", f"The '{wire_name}' field is required."
+    )  # as in https://github.com/aws/aws-sdk-php/issues/1449
 
 
 def _read_list(shape: ListShape, value: Any, pointer: str, violations: list[Violation]) -> list[Any]:
@@ -201,7 +205,7 @@ def _read_scalar(shape: Shape, value: Any, pointer: str, violations: list[Violat
 
 def _is_whole(value: Any) -> bool:
     """JavaScript has one kind of number, so 2.0 is a whole number and 2.5 is not."""
-    return not isinstance(value, bool) and (isinstance(value, int) or isinstance(value, float) and value.is_integer())
+    return not isinstance(value, bool) and (isinstance(value, int) or (isinstance(value, float) and value.is_integer()))
 
 
 def _read_string(shape: StringShape, value: Any, pointer: str, violations: list[Violation]) -> Any:
@@ -279,4 +283,3 @@ def _walk_member(shape: Shape, path: str) -> Iterator[tuple[str, Shape]]:
         yield from _walk_member(shape.member, f"{path}[]")
     elif isinstance(shape, MapShape):
         yield from _walk_member(shape.value, f"{path}{{}}")
-

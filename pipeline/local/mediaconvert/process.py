@@ -5,12 +5,13 @@ as a leash, and its end means "stop at once": so a service that is killed takes 
 sent. On standard output the worker speaks JSON lines (input, progress, warning, complete, error). Its standard error
 is a log file, whose end is the evidence when it dies without a word.
 
-What can go wrong: `WorkerDied` (it ended without `complete` or `error`) and `WorkerBabbled` (a line that is not one
-of the above). Both name what was seen.
+What can go wrong: `WorkerNotStarted`, `WorkerDied` (it ended without `complete` or `error`) and `WorkerBabbled` (a line
+that is not one of the above). Each names what was seen.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -29,6 +30,10 @@ LAST_WORDS = frozenset({"complete", "error"})
 WORDS = LAST_WORDS | {"input", "progress", "warning"}
 
 
+class WorkerNotStarted(Exception):
+    """There is no worker: no such program, no memory, no disk."""
+
+
 class WorkerDied(Exception):
     """The worker ended before it had said `complete` or `error`."""
 
@@ -43,16 +48,7 @@ class Worker:
     def __init__(self, command: Sequence[str], request: Mapping[str, Any], scratch: Path, log_path: Path):
         self._log_path = log_path
         self._timers: list[threading.Timer] = []
-        with log_path.open("ab") as log_file:
-            self._process = subprocess.Popen(
-                [*command],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log_file,
-                cwd=scratch,
-                env=_environment(),
-                start_new_session=True,  # Ctrl-C in the terminal is for the service, which then lets go of the leash
-            )
+        self._process = _start(command, scratch, log_path)
         self._hand_over(request)
 
     def _hand_over(self, request: Mapping[str, Any]) -> None:
@@ -74,17 +70,17 @@ class Worker:
     def _obituary(self) -> str:
         status = self._reap(LEAVE_SECONDS)
         ending = f"was killed by {_signal_name(-status)}" if status < 0 else f"exited with status {status}"
-        lines = self._log_path.read_text(errors="replace").splitlines()[-EVIDENCE_LINES:]
-        said = f"its last lines: {' | '.join(lines)}" if lines else "it left no log"
-        return f"The worker process {ending} without finishing the job; {said} (log: {self._log_path})"
+        lines = _tail(self._log_path).decode(errors="replace").splitlines()[-EVIDENCE_LINES:]
+        said = f"the end of its log {self._log_path}: {' | '.join(lines)}" if lines else "it left no log"
+        return f"The worker process {ending} without finishing the job; {said}"
 
     def stop(self) -> None:
         """Let go of the leash; if the worker has not gone soon after, kill it and its process group."""
-        self._let_go()
         timer = threading.Timer(STOP_SECONDS, self._kill)
         timer.daemon = True
         self._timers.append(timer)
         timer.start()
+        self._let_go()
 
     def close(self, patience_seconds: float = LEAVE_SECONDS) -> int:
         """The worker is gone when this returns; its exit status. The log is cut to its end."""
@@ -97,10 +93,8 @@ class Worker:
         return status
 
     def _let_go(self) -> None:
-        try:
+        with contextlib.suppress(OSError):  # a broken pipe on flush: it has gone already
             self._process.stdin.close()
-        except OSError:
-            pass  # a broken pipe on flush: it has gone already
 
     def _reap(self, patience_seconds: float) -> int:
         try:
@@ -112,10 +106,24 @@ class Worker:
     def _kill(self) -> None:
         # Only while it has not been waited for: after that the number may belong to somebody else.
         if self._process.poll() is None:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+
+
+def _start(command: Sequence[str], scratch: Path, log_path: Path) -> subprocess.Popen[bytes]:
+    try:
+        with log_path.open("ab") as log_file:
+            return subprocess.Popen(
+                [*command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log_file,
+                cwd=scratch,
+                env=_environment(),
+                start_new_session=True,  # Ctrl-C in the terminal is for the service, which then lets go of the leash
+            )
+    except OSError as error:
+        raise WorkerNotStarted(f"The worker process {command[0]} could not be started: {error}") from error
 
 
 def _environment() -> dict[str, str]:
@@ -132,7 +140,9 @@ def _parse(line: bytes) -> dict[str, Any]:
             raise ValueError(f"type {message['type']}")
         return message
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise WorkerBabbled(f"The worker process said what the service does not understand ({error}): {line[:200]!r}") from None
+        raise WorkerBabbled(
+            f"The worker process said what the service does not understand ({error}): {line[:200]!r}"
+        ) from None
 
 
 def _signal_name(number: int) -> str:
@@ -144,14 +154,14 @@ def _signal_name(number: int) -> str:
 
 def _keep_tail(path: Path) -> None:
     """An empty log is noise and goes; a long one keeps its end."""
-    try:
-        size = path.stat().st_size
-        if size == 0:
-            path.unlink()
-        elif size > LOG_BYTES:
-            with path.open("rb") as log_file:
-                log_file.seek(-LOG_BYTES, os.SEEK_END)
-                tail = log_file.read()
-            path.write_bytes(tail)
-    except FileNotFoundError:
-        pass
+    size = path.stat().st_size
+    if size == 0:
+        path.unlink()
+    elif size > LOG_BYTES:
+        path.write_bytes(_tail(path))
+
+
+def _tail(path: Path) -> bytes:
+    with path.open("rb") as log_file:
+        log_file.seek(-min(LOG_BYTES, path.stat().st_size), os.SEEK_END)
+        return log_file.read()

@@ -19,9 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from pipeline.local.mediaconvert import honoured, jobs, model, rules, s3
+from pipeline.local.mediaconvert import honoured, jobs, model, rules, transfer
 from pipeline.local.mediaconvert.dispatch import WORKER_COMMAND, Dispatcher
 from pipeline.local.mediaconvert.errors import (
     ApiError,
@@ -32,11 +30,13 @@ from pipeline.local.mediaconvert.errors import (
     UnprocessableEntityException,
 )
 from pipeline.local.mediaconvert.events import Announcer, Emit
+from pipeline.local.mediaconvert.probe import ProbeRefused, probe_file
 from pipeline.local.mediaconvert.queues import DEFAULT, Queues
 
 Response = tuple[int, dict[str, str], bytes]
 PAGE = 20  # "up to twenty", in every list of this API
 BODY_BYTES = 4 * 1024 * 1024
+READ_FAILURES: dict[int, type[ApiError]] = {1401: ForbiddenException, 1404: NotFoundException}
 log = logging.getLogger(__name__)
 
 
@@ -52,17 +52,20 @@ class MediaConvertService:
         emit: Emit,
         workers: int | None = None,
         *,
+        logs: Path | None = None,
         worker_command: Sequence[str] = WORKER_COMMAND,
         status_seconds: float | None = None,
     ):
-        """`status_seconds` overrides every job's StatusUpdateInterval: AWS's shortest is ten seconds."""
+        """`logs` is where the logs go when they should outlive `home`. `status_seconds` overrides every job's
+        StatusUpdateInterval: AWS's shortest is ten seconds."""
         self._home = home / "mediaconvert"
         self._endpoint_url = endpoint_url
         self._region = region
         self._arn_prefix = f"arn:aws:mediaconvert:{region}:{account}"
         self._announcer = Announcer(emit)
         self._dispatcher = Dispatcher(
-            self._home,
+            self._home / "scratch",
+            logs or self._home,
             Queues(self._arn_prefix),
             self._announcer,
             {"endpoint_url": endpoint_url, "region": region, "account": account},
@@ -176,28 +179,19 @@ class MediaConvertService:
         return {"ProbeResults": [self._probe_one(file.get("FileUrl", "")) for file in files]}
 
     def _probe_one(self, url: str) -> dict[str, Any]:
-        from pipeline.local.mediaconvert.probe import ProbeRefused, probe_file
-
         if not url.startswith("s3://"):
-            raise BadRequestException(f"InputFiles[].FileUrl: {url} is not honoured by the local engine (honoured: s3:// URLs)")
+            raise BadRequestException(
+                f"InputFiles[].FileUrl: {url} is not honoured by the local engine (honoured: s3:// URLs)"
+            )
         with tempfile.TemporaryDirectory(prefix="probe-", dir=self._home / "scratch") as folder:
             path = Path(folder) / "source"
-            self._download(url, path)
             try:
+                transfer.download(transfer.s3_client(self._endpoint_url, self._region), url, path)
                 return probe_file(path, url)
+            except transfer.TransferFailed as failed:
+                raise READ_FAILURES.get(failed.code, BadRequestException)(str(failed)) from failed
             except ProbeRefused as refused:
                 raise UnprocessableEntityException(str(refused)) from refused
-
-    def _download(self, url: str, path: Path) -> None:
-        try:
-            bucket, key = s3.split_url(url)
-            s3.client(self._endpoint_url, self._region).download_file(bucket, key, str(path))
-        except s3.NotAnS3Url as error:
-            raise BadRequestException(str(error)) from error
-        except ClientError as error:
-            raise _probe_error(url, error) from error
-        except BotoCoreError as error:
-            raise InternalServerErrorException(f"{url} could not be read: {error}") from error
 
     # --- queues --------------------------------------------------------------------------------------------------
 
@@ -261,12 +255,6 @@ def _page(items: list[Any], request: Mapping[str, Any], name: Callable[[Any], st
         start = places[0] + 1
     end = start + request.get("MaxResults", PAGE)
     return items[start:end], name(items[end - 1]) if end < len(items) else None
-
-
-def _probe_error(url: str, error: ClientError) -> ApiError:
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    kind = {403: ForbiddenException, 404: NotFoundException}.get(status, BadRequestException)
-    return kind(f"{url} could not be read: {error.response.get('Error', {}).get('Message') or error}")
 
 
 def _headers() -> dict[str, str]:

@@ -68,7 +68,9 @@ ACTS = {
 
 
 def obey_leash(deaf: bool) -> None:
-    sys.stdin.buffer.read()
+    # Not sys.stdin: an interpreter that ends while a thread holds its lock aborts.
+    while os.read(0, 4096):
+        pass
     if not deaf:
         os._exit(0)
 

@@ -138,7 +138,10 @@ def test_a_queue_lives_from_create_to_delete(client):
     assert refused(client.create_queue, Name="Vod")[0] == "ConflictException"
     assert client.update_queue(Name="Vod", Description="More films")["Queue"]["Description"] == "More films"
     assert [queue["Name"] for queue in client.list_queues()["Queues"]] == ["Default", "Vod"]
-    assert [queue["Name"] for queue in client.list_queues(ListBy="NAME", Order="DESCENDING")["Queues"]] == ["Vod", "Default"]
+    assert [queue["Name"] for queue in client.list_queues(ListBy="NAME", Order="DESCENDING")["Queues"]] == [
+        "Vod",
+        "Default",
+    ]
     client.delete_queue(Name="Vod")
     assert refused(client.get_queue, Name="Vod")[0] == "NotFoundException"
 

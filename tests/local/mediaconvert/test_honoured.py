@@ -1,0 +1,228 @@
+"""The table of what the local engine honours: nothing outside it passes, and the document is what it says."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from pipeline.local.mediaconvert import honoured, model
+from tests.local.mediaconvert.conftest import JOB, ROLE
+from tests.local.mediaconvert.test_rules import aac, another_video, audio, capture, cmaf, h264, video
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "local-mediaconvert.md"
+
+
+def refusals(change=lambda job: None, **request: Any) -> list[str]:
+    job = copy.deepcopy(JOB)
+    change(job)
+    return honoured.refusals({"Role": ROLE, "Settings": job, **request})
+
+
+def test_the_planners_job_is_honoured_whole():
+    assert refusals() == []
+
+
+OUTPUT = "OutputGroups[0].Outputs[0]"
+H264 = f"{OUTPUT}.VideoDescription.CodecSettings.H264Settings"
+NOT = "is not honoured by the local engine"
+
+CASES = [
+    (lambda job: h264(job).update(Telecine="HARD"), f"{H264}.Telecine: HARD {NOT} (honoured: NONE)"),
+    (lambda job: h264(job).update(RateControlMode="VBR"), f"{H264}.RateControlMode: VBR {NOT} (honoured: QVBR)"),
+    (lambda job: h264(job).update(SceneChangeDetect="ENABLED"), f"{H264}.SceneChangeDetect: ENABLED {NOT}"),
+    (
+        lambda job: h264(job).update(BandwidthReductionFilter={"Strength": "LOW"}),
+        f"{H264}.BandwidthReductionFilter {NOT}",
+    ),
+    (lambda job: h264(job).update(PerFrameMetrics=["PSNR"]), f"{H264}.PerFrameMetrics {NOT}"),
+    (
+        lambda job: h264(job).pop("RateControlMode"),
+        f"{H264}.RateControlMode: leaving it out asks for MediaConvert's default, which {NOT} (honoured: QVBR)",
+    ),
+    (
+        lambda job: video(job)["VideoDescription"].update(VideoPreprocessors={"NoiseReducer": {}}),
+        f"{OUTPUT}.VideoDescription.VideoPreprocessors.NoiseReducer {NOT}",
+    ),
+    (lambda job: video(job)["VideoDescription"].update(Sharpness=80), f"{OUTPUT}.VideoDescription.Sharpness: 80 {NOT}"),
+    (
+        lambda job: video(job).update(NameModifier="_$dt$"),
+        f"{OUTPUT}.NameModifier: _$dt$ {NOT} (honoured: any without $)",
+    ),
+    (lambda job: video(job).update(Extension="mp5"), f"{OUTPUT}.Extension: mp5 {NOT}"),
+    (lambda job: video(job).update(Preset="System-Avc_16x9_720p"), f"{OUTPUT}.Preset: System-Avc_16x9_720p {NOT}"),
+    (
+        lambda job: cmaf(job).update(Encryption={"EncryptionMethod": "SAMPLE_AES"}),
+        f"OutputGroups[0].OutputGroupSettings.CmafGroupSettings.Encryption {NOT}",
+    ),
+    (
+        lambda job: cmaf(job).update(SegmentControl="SINGLE_FILE"),
+        "OutputGroups[0].OutputGroupSettings.CmafGroupSettings.SegmentControl: SINGLE_FILE",
+    ),
+    (
+        lambda job: job["OutputGroups"][0].update(AutomatedEncodingSettings={"AbrSettings": {}}),
+        f"OutputGroups[0].AutomatedEncodingSettings {NOT}",
+    ),
+    (
+        lambda job: aac(job).update(CodecProfile="HEV1"),
+        "OutputGroups[0].Outputs[1].AudioDescriptions[0].CodecSettings.AacSettings.CodecProfile: HEV1",
+    ),
+    (
+        lambda job: audio(job)["AudioDescriptions"][0].update(
+            AudioNormalizationSettings={"Algorithm": "ITU_BS_1770_1"}
+        ),
+        f"OutputGroups[0].Outputs[1].AudioDescriptions[0].AudioNormalizationSettings {NOT}",
+    ),
+    (lambda job: job["Inputs"].append(job["Inputs"][0]), "Inputs: [{"),
+    (
+        lambda job: job["Inputs"][0].update(FileInput="https://example.org/a.mov"),
+        "Inputs[0].FileInput: https://example.org",
+    ),
+    (
+        lambda job: job["Inputs"][0].update(InputClippings=[{"StartTimecode": "00:00:01:00"}]),
+        f"Inputs[0].InputClippings {NOT}",
+    ),
+    (
+        lambda job: job["Inputs"][0]["AudioSelectors"]["Audio Selector 1"].update(Tracks=[1, 2]),
+        f"Inputs[0].AudioSelectors.Audio Selector 1.Tracks: [1, 2] {NOT} (honoured: one track number)",
+    ),
+    (lambda job: job.update(MotionImageInserter={}), f"MotionImageInserter {NOT}"),
+    (lambda job: job.update(AdAvailOffset=5), f"AdAvailOffset: 5 {NOT} (honoured: 0)"),
+    (
+        lambda job: capture(job)["VideoDescription"]["CodecSettings"].update(Codec="GIF"),
+        "OutputGroups[1].Outputs[0].VideoDescription.CodecSettings.Codec: GIF",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), CASES, ids=[message.split(" ")[0] for _, message in CASES])
+def test_a_setting_that_is_not_honoured_is_refused_with_path_and_value(change, message):
+    found = refusals(change)
+    assert any(refusal.startswith(message) for refusal in found), found
+
+
+@pytest.mark.parametrize(
+    ("request_member", "message"),
+    [
+        (
+            {"AccelerationSettings": {"Mode": "ENABLED"}},
+            f"AccelerationSettings.Mode: ENABLED {NOT} (honoured: DISABLED, PREFERRED)",
+        ),
+        ({"JobTemplate": "mine"}, f"JobTemplate: mine {NOT}"),
+        ({"HopDestinations": [{"WaitMinutes": 5}]}, f"HopDestinations {NOT}"),
+        ({"SimulateReservedQueue": "ENABLED"}, f"SimulateReservedQueue: ENABLED {NOT} (honoured: DISABLED)"),
+    ],
+)
+def test_the_request_around_the_settings_is_judged_too(request_member, message):
+    assert refusals(**request_member) == [message]
+
+
+def test_what_means_off_or_default_or_nothing_passes():
+    assert (
+        refusals(
+            lambda job: h264(job).update(Telecine="NONE", SlowPal="DISABLED", Softness=0),
+            HopDestinations=[],
+            Priority=5,
+            BillingTagsSource="JOB",
+            AccelerationSettings={"Mode": "PREFERRED"},
+            Tags={"team": "films"},
+        )
+        == []
+    )
+
+
+def test_all_renditions_are_deinterlaced_alike():
+    deinterlacer = {"Deinterlacer": {"Mode": "DEINTERLACE"}}
+
+    def one_of_two(job: dict[str, Any]) -> None:
+        another_video(job, "_more")
+        video(job)["VideoDescription"]["VideoPreprocessors"] = deinterlacer
+
+    found = refusals(one_of_two)
+    assert len(found) == 1
+    assert found[0].startswith("OutputGroups[0].Outputs[2].VideoDescription.VideoPreprocessors.Deinterlacer: None")
+
+    def both(job: dict[str, Any]) -> None:
+        video(job)["VideoDescription"]["VideoPreprocessors"] = deinterlacer
+        another_video(job, "_more")
+
+    assert refusals(both) == []
+
+
+def test_boto3_hears_the_refusal(client):
+    job = copy.deepcopy(JOB)
+    h264(job)["Telecine"] = "HARD"
+    with pytest.raises(ClientError) as error:
+        client.create_job(Role=ROLE, Settings=job)
+    assert error.value.response["Error"] == {
+        "Code": "BadRequestException",
+        "Message": f"{H264}.Telecine: HARD {NOT} (honoured: NONE)",
+    }
+
+
+def all_places(shape_name: str) -> dict[str, Any]:
+    return dict(model.walk(model.service_model().shape_for(shape_name)))
+
+
+@pytest.mark.parametrize(
+    ("rows", "shape"), [(honoured.REQUEST, "CreateJobRequest"), (honoured.SETTINGS, "JobSettings")]
+)
+def test_every_row_is_a_setting_of_the_service_model(rows, shape):
+    places = all_places(shape)
+    assert [row.path for row in rows if row.path not in places] == []
+    assert len({row.path for row in rows}) == len(rows)
+
+
+def test_every_value_in_the_table_is_one_the_service_knows():
+    places = all_places("JobSettings") | all_places("CreateJobRequest")
+    for row in (*honoured.REQUEST, *honoured.SETTINGS):
+        enum = getattr(places[row.path], "enum", None)
+        if enum and row.values is not honoured.ANY:
+            assert set(row.values.words.split(", ")) <= set(enum), row.path
+
+
+def sample(shape: Any) -> Any:
+    """Some value of a shape that the model accepts."""
+    return {"integer": 1, "double": 1.0, "boolean": True, "list": [{}], "map": {"a": "b"}, "structure": {}}.get(
+        shape.type_name, (getattr(shape, "enum", None) or ["text"])[-1]
+    )
+
+
+def place_in(job: dict[str, Any], path: str, value: Any) -> None:
+    """Set a place of the model's tree in a job, making what is missing on the way."""
+    target: Any = job
+    *parents, last = path.replace("[]", ".0").replace("{}", ".Audio Selector 1").split(".")
+    for position, part in enumerate(parents):
+        following = parents[position + 1] if position + 1 < len(parents) else last
+        if isinstance(target, list):
+            if not target:
+                target.append({})
+            target = target[0]
+        else:
+            target = target.setdefault(part, [] if following == "0" else {})
+    if isinstance(target, list):
+        target[:1] = [value]
+    else:
+        target[last] = value
+
+
+def test_no_setting_of_the_whole_service_model_is_ignored_in_silence():
+    """Set every one of the model's places in turn: it is in the table, or refused by path."""
+    rows = {row.path for row in honoured.SETTINGS}
+    inner = {path[:end] for path in rows for end in range(len(path)) if path[end] in ".[{"}
+    for path, shape in all_places("JobSettings").items():
+        if path in rows or path in inner:
+            continue
+        job = copy.deepcopy(JOB)
+        place_in(job, path, sample(shape))
+        outermost = path.split(".")[0].split("[")[0]
+        assert any(outermost in refusal for refusal in honoured.refusals({"Settings": job})), path
+
+
+def test_the_document_is_current():
+    assert DOCUMENT.read_text() == honoured.as_markdown(), (
+        "run: python -m pipeline.local.mediaconvert.honoured > docs/local-mediaconvert.md"
+    )
