@@ -42,8 +42,9 @@ def install(mediaconvert: Queues | None) -> None:
         "AWS::CloudFront::PublicKey": {"create": _create_public_key, "delete": _delete_from(cloudfront._public_keys)},
         "AWS::CloudFront::KeyGroup": {"create": _create_key_group, "delete": _delete_from(cloudfront._key_groups)},
     })
-    for module in (handlers, changesets):
-        module._deploy_stack_async = _telling_when_done(module._deploy_stack_async)
+    for module, name in ((handlers, "_deploy_stack_async"), (changesets, "_deploy_stack_async"),
+                         (handlers, "_delete_stack_async")):
+        setattr(module, name, _telling_when_done(getattr(module, name)))
     lambda_svc._execute_function_with_config_scope = _failing_custom_resources(
         lambda_svc._execute_function_with_config_scope)
 

@@ -123,7 +123,7 @@ class EmulatorServer:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits in start()
+        except BaseException as error:
             self._failure = error
         finally:
             self._ready.set()
