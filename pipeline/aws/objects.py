@@ -19,7 +19,8 @@ def require_current(upload: Upload) -> int:
     """Size in bytes of the upload, when it still is the current object of its key.
 
     MediaConvert and Probe read the current object: there is no version field in their APIs. Raises SourceSuperseded
-    where a newer upload lies there, SourceRejected (INPUT_MISSING) where nothing does.
+    where a newer upload lies there, SourceRejected (INPUT_MISSING) where nothing does. In a bucket without versioning
+    the ETag tells uploads apart: the same bytes again are the same film.
     """
     head = head_object(upload.bucket, upload.key)
     name = upload.key
@@ -27,14 +28,16 @@ def require_current(upload: Upload) -> int:
         raise SourceRejected(
             "INPUT_MISSING", f"{name} is no longer in {upload.bucket}", {"bucket": upload.bucket, "key": upload.key}
         )
-    found = head.get("VersionId")
-    if upload.version_id and found and found != upload.version_id:
+    this, found = _identity(upload.version_id, upload.etag), _identity(head.get("VersionId"), head["ETag"])
+    if this != found:
         raise SourceSuperseded(
-            "SOURCE_SUPERSEDED",
-            f"{name} was uploaded again",
-            {"this_version_id": upload.version_id, "current_version_id": found},
+            "SOURCE_SUPERSEDED", f"{name} was uploaded again", {"this_version": this, "current_version": found}
         )
     return head["ContentLength"]
+
+
+def _identity(version_id: str | None, etag: str) -> str:
+    return version_id if version_id and version_id != "null" else etag.strip('"')
 
 
 def head_object(bucket: str, key: str) -> dict[str, Any] | None:
