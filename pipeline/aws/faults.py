@@ -10,15 +10,17 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, IncompleteReadError
 
 from pipeline.media.errors import ServiceThrottled
 
-#: Throttling that AWS answers with HTTP 400 (botocore's own list for standard retries, plus S3's SlowDown).
+#: Throttling that AWS answers with HTTP 400 (botocore's own list for standard retries, plus S3's SlowDown), and
+#: MediaConvert's full queue, which is HTTP 402 and empties by itself.
 _THROTTLES = frozenset(
-    "Throttling ThrottlingException ThrottledException RequestThrottledException TooManyRequestsException ProvisionedThroughputExceededException "
-    "TransactionInProgressException RequestLimitExceeded BandwidthLimitExceeded LimitExceededException RequestThrottled SlowDown "
-    "PriorRequestNotComplete EC2ThrottledException RequestTimeout RequestTimeoutException".split()
+    "Throttling ThrottlingException ThrottledException RequestThrottledException RequestThrottled SlowDown "
+    "TooManyRequestsException ProvisionedThroughputExceededException TransactionInProgressException "
+    "RequestLimitExceeded BandwidthLimitExceeded LimitExceededException PriorRequestNotComplete EC2ThrottledException "
+    "RequestTimeout RequestTimeoutException ServiceQuotaExceededException".split()
 )
 
 
@@ -34,7 +36,7 @@ def is_passing(error: Exception) -> bool:
     """Whether waiting may help."""
     if isinstance(error, ClientError):
         return code_of(error) in _THROTTLES or status_of(error) == 429 or status_of(error) >= 500
-    return isinstance(error, (ConnectionError, HTTPClientError))
+    return isinstance(error, (ConnectionError, HTTPClientError, IncompleteReadError))
 
 
 def handles_faults(handler: Callable[[dict[str, Any], Any], Any]) -> Callable[[dict[str, Any], Any], Any]:
