@@ -32,16 +32,15 @@ def answer(detail: dict[str, Any], table: AssetTable) -> bool:
     if record is None or str(record.get("attempt")) != metadata["attempt"]:
         return False
     upload, role, token = Upload.from_state(record["upload"]), record["role"], record["task_token"]
-    status = detail["status"]
+    status, attempt = detail["status"], record["attempt"]
     if status == "COMPLETE":
-        table.job_status(upload, role, status, 100)
-        return executions.succeed(token, outputs.from_complete_event(detail))
+        current = table.job_news(upload, role, attempt, status, 100)
+        return current and executions.succeed(token, outputs.from_complete_event(detail))
     if status in ("ERROR", "CANCELED"):
-        table.job_status(upload, role, status)
-        return executions.fail(token, _error(detail, status))
+        current = table.job_news(upload, role, attempt, status)
+        return current and executions.fail(token, _error(detail, status))
     percent = (detail.get("jobProgress") or {}).get("jobPercentComplete")
-    table.job_progress(upload, role, "PROGRESSING", percent)
-    return executions.heartbeat(token)
+    return table.job_news(upload, role, attempt, "PROGRESSING", percent) and executions.heartbeat(token)
 
 
 def _error(detail: dict[str, Any], status: str) -> errors.VodError:

@@ -44,7 +44,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _manifests(
     bucket: str, upload: Upload, verified: dict[str, Any], tracks: tuple[manifest.CaptionTrack, ...]
 ) -> dict[str, str]:
-    """Our two manifests, whose URIs point into the run's folder; copies that stand inside the folder are kept with it."""
+    """Our two manifests, whose URIs point into the run's folder; copies for the folder itself are kept in it."""
     multivariant = objects.read(bucket, upload.run_prefix + verified["hls"]).decode()
     mpd = objects.read(bucket, upload.run_prefix + verified["dash"]).decode()
     for name, text in (

@@ -1,7 +1,8 @@
 """Record a failure: what no Catch sees. Step Functions says FAILED, TIMED_OUT or ABORTED through EventBridge.
 
 In: one "Step Functions Execution Status Change" event. Out: what was recorded. Writes status, error, cause and the
-box that failed to the version's record, cancels the run's jobs that are still alive, tells the operators' topic.
+box that failed to the version's record, cancels the run's jobs that are still alive, tells the operators' topic. An
+event that comes late, when the execution has been redriven, is let go: it would cancel the jobs of the redrive.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     upload = _upload(detail)
     if upload is None:
         return {"recorded": False}  # an execution somebody started by hand with an input of their own
+    if executions.has_moved_on(detail["executionArn"], detail.get("redriveCount") or 0):
+        return {"recorded": False}
     table = AssetTable(settings.table)
     failure = _failure(detail)
-    table.mark(upload, "failed", error=failure)
+    table.fail(upload, failure)
     cancelled = [
         job["job_id"]
         for job in table.jobs(upload)

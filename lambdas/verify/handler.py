@@ -34,8 +34,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def _texts(bucket: str, prefix: str) -> dict[str, str]:
-    """Every manifest that a player will read. One that cannot be parsed is `outputs.verify`'s to report."""
-    texts = {name: objects.read(bucket, prefix + name).decode() for name in outputs.manifests_needed()}
+    """Every manifest that a player will read. One that is not text is `outputs`' to report."""
+    texts = {name: _text(bucket, prefix + name) for name in outputs.manifests_needed()}
     for name in outputs.media_playlists(texts[outputs.manifests_needed()[0]]):
-        texts[name] = objects.read(bucket, prefix + name).decode()
+        texts[name] = _text(bucket, prefix + name)
     return texts
+
+
+def _text(bucket: str, key: str) -> str:
+    return objects.read(bucket, key).decode("utf-8", "replace")

@@ -16,6 +16,11 @@ from pipeline.media.asset import Upload
 from pipeline.media.errors import VodError
 
 _NOBODY_WAITS = ("TaskDoesNotExist", "TaskTimedOut", "InvalidToken")
+_HISTORY_PAGE = 1000  # a job that was asked after two hundred times entered its state eight hundred events ago
+_FAILURES = (
+    *("TaskFailed", "TaskTimedOut", "TaskStartFailed", "TaskSubmitFailed"),
+    *("FunctionFailed", "FunctionTimedOut", "FunctionStartFailed", "FunctionScheduleFailed"),
+)
 _ERROR_LIMIT, _CAUSE_LIMIT = 256, 32768  # SendTaskFailure's own limits, in characters
 
 
@@ -52,23 +57,25 @@ def heartbeat(task_token: str) -> bool:
     return _answer("send_task_heartbeat", taskToken=task_token)
 
 
+def has_moved_on(execution_arn: str, redrives: int) -> bool:
+    """Whether an execution was redriven, or succeeded, since the event that counted `redrives` so far."""
+    now = client("stepfunctions").describe_execution(executionArn=execution_arn)
+    return now["status"] == "SUCCEEDED" or now.get("redriveCount", 0) > redrives
+
+
 def failed_state(execution_arn: str) -> str | None:
-    """The name of the box that failed: the last state entered before the failure, read from the history's end."""
-    events = client("stepfunctions").get_execution_history(
-        executionArn=execution_arn, reverseOrder=True, maxResults=100
-    )["events"]
-    by_id = {event["id"]: event for event in events}
-    failed = next(
-        (
-            event
-            for event in events
-            if event["type"].endswith(
-                ("TaskFailed", "TaskTimedOut", "FunctionFailed", "FunctionTimedOut", "StateAborted")
-            )
-        ),
-        None,
+    """The name of the box that failed or was stopped, read from the history's end.
+
+    One branch of a Parallel fails and the others are aborted after it: the failure counts, not the newest event.
+    """
+    answer = client("stepfunctions").get_execution_history(
+        executionArn=execution_arn, reverseOrder=True, maxResults=_HISTORY_PAGE
     )
-    event = failed or (events[0] if events else None)
+    events = answer["events"]
+    by_id = {event["id"]: event for event in events}
+    failed = bool(events) and events[0]["type"] == "ExecutionFailed"
+    endings = _FAILURES if failed else ("StateAborted",)
+    event = next((event for event in events if event["type"].endswith(endings)), events[0] if events else None)
     while event is not None and "stateEnteredEventDetails" not in event:
         event = by_id.get(event.get("previousEventId", 0))
     return event["stateEnteredEventDetails"]["name"] if event else None

@@ -37,7 +37,10 @@ def publish(
 
 
 def show(bucket: str, upload: Upload, title: str, status: str) -> bool:
-    """Let asset.json say "processing" or "rejected", unless something plays there or a newer upload spoke. True if it did."""
+    """Let asset.json say "processing" or "rejected", unless something plays there or a newer upload spoke.
+
+    True if it was written.
+    """
     key = pointer_prefix(upload.asset_id) + ASSET_JSON
     body, etag = objects.read_with_etag(bucket, key)
     new = unpublished(upload, title, status)

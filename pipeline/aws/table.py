@@ -24,7 +24,7 @@ from pipeline.media.asset import Upload
 from pipeline.media.errors import SourceSuperseded
 
 _ENDED = {":ended1": "COMPLETE", ":ended2": "ERROR", ":ended3": "CANCELED"}
-_LEAVING = ("published", "rejected", "superseded", "failed")
+_NOT_ENDED = "NOT #status IN (:ended1, :ended2, :ended3)"
 
 
 class AssetTable:
@@ -62,6 +62,14 @@ class AssetTable:
     def version(self, upload: Upload) -> dict[str, Any] | None:
         return self._get(upload.asset_id, _version_sk(upload.version))
 
+    def fail(self, upload: Upload, error: dict[str, Any]) -> None:
+        """Note why the execution failed. A version that was published stays so: its film plays, only telling failed."""
+        sk = _version_sk(upload.version)
+        if not self._update_if(
+            "#status <> :published", upload, sk, {":published": "published"}, status="failed", error=error
+        ):
+            self._update(upload, sk, error=error)
+
     def mark(self, upload: Upload, status: str, **more: Any) -> None:
         """Set the version's status: received, transcoding, published, rejected, superseded or failed."""
         self._update(upload, _version_sk(upload.version), status=status, **more)
@@ -77,24 +85,21 @@ class AssetTable:
     def publish(self, upload: Upload, title: str) -> None:
         """Move `current` and `highest` to this run, never back. Raises SourceSuperseded when a newer one is there."""
         highest = _highest(upload)
-        current = {"version": upload.version, "revision": upload.revision}
-        try:
-            self._update(
-                upload,
-                "asset",
-                condition="attribute_not_exists(#highest) OR #highest <= :highest",
-                highest=highest,
-                current=current,
-                title=title,
-                status="published",
-                published_at=now(),
-            )
-        except ClientError as error:
-            if code_of(error) != "ConditionalCheckFailedException":
-                raise
+        won = self._update_if(
+            "attribute_not_exists(#highest) OR #highest <= :highest",
+            upload,
+            "asset",
+            {},
+            highest=highest,
+            current={"version": upload.version, "revision": upload.revision},
+            title=title,
+            status="published",
+            published_at=now(),
+        )
+        if not won:
             raise SourceSuperseded(
                 "SOURCE_SUPERSEDED", "a newer upload of the same key is already published", {"this": highest}
-            ) from error
+            )
 
     # One transcode -------------------------------------------------------------------------------------------
 
@@ -113,10 +118,14 @@ class AssetTable:
 
     def attempt(self, upload: Upload, role: str, number: int) -> None:
         """Say that attempt `number` is about to be created; its job id is not known yet."""
-        self._update(upload, _job_sk(upload, role), attempt=number, job_id=None, status="INTENDED", percent=0)
+        sk = _job_sk(upload, role)
+        self._update(upload, sk, attempt=number, attempted_at=now(), job_id=None, status="INTENDED", percent=0)
 
     def submitted(self, upload: Upload, role: str, job_id: str) -> None:
-        self._update(upload, _job_sk(upload, role), job_id=job_id, status="SUBMITTED")
+        """Keep the job's id. A short job's last event may have been here first: what has ended stays ended."""
+        sk = _job_sk(upload, role)
+        if not self._update_if(_NOT_ENDED, upload, sk, _ENDED, job_id=job_id, status="SUBMITTED"):
+            self._update(upload, sk, job_id=job_id)
 
     def job(self, upload: Upload, role: str) -> dict[str, Any] | None:
         return self._get(upload.asset_id, _job_sk(upload, role))
@@ -126,25 +135,18 @@ class AssetTable:
         run = keys.run(metadata["version"], int(metadata["revision"]))
         return self._get(metadata["asset_id"], f"job#{run}#{metadata['role']}")
 
-    def job_progress(self, upload: Upload, role: str, status: str, percent: int | None) -> None:
-        """Note progress, unless the job has ended: events may come out of order."""
-        more = {} if percent is None else {"percent": percent}
-        try:
-            self._update(
-                upload,
-                _job_sk(upload, role),
-                condition="NOT #status IN (:ended1, :ended2, :ended3)",
-                extra=_ENDED,
-                status=status,
-                **more,
-            )
-        except ClientError as error:
-            if code_of(error) != "ConditionalCheckFailedException":
-                raise
+    def job_news(self, upload: Upload, role: str, attempt: int, status: str, percent: int | None = None) -> bool:
+        """Note what MediaConvert said of an attempt; False where that changes nothing.
 
-    def job_status(self, upload: Upload, role: str, status: str, percent: int | None = None) -> None:
+        Events come late, twice and out of order: a newer attempt is not touched, and progress does not revive a job
+        that has ended.
+        """
         more = {} if percent is None else {"percent": percent}
-        self._update(upload, _job_sk(upload, role), status=status, **more)
+        condition, values = "#attempt = :attempt", {}
+        if status not in _ENDED.values():
+            condition, values = f"{condition} AND {_NOT_ENDED}", _ENDED
+        sk = _job_sk(upload, role)
+        return self._update_if(condition, upload, sk, values, attempt=attempt, status=status, **more)
 
     def jobs(self, upload: Upload) -> list[dict[str, Any]]:
         """Every job of this run."""
@@ -171,6 +173,16 @@ class AssetTable:
         )
         return [_unpack(item) for page in pages for item in page["Items"]]
 
+    def _update_if(self, condition: str, upload: Upload, sk: str, extra: dict[str, Any], **values: Any) -> bool:
+        """Set `values` if `condition` holds; `extra` are further values that the condition names."""
+        try:
+            self._update(upload, sk, condition=condition, extra=extra, **values)
+            return True
+        except ClientError as error:
+            if code_of(error) != "ConditionalCheckFailedException":
+                raise
+            return False
+
     def _update(
         self,
         upload: Upload,
@@ -191,10 +203,6 @@ class AssetTable:
             **({"ConditionExpression": condition} if condition else {}),
         )
         return _unpack(answer.get("Attributes", {}))
-
-
-def has_ended(version: dict[str, Any]) -> bool:
-    return version.get("status") in _LEAVING
 
 
 def now() -> str:

@@ -12,6 +12,7 @@ nothing relies on it.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 from typing import Any
@@ -26,7 +27,14 @@ from pipeline.media.errors import SourceUnreadable, TranscodeFailed
 from pipeline.settings import TranscodeSettings
 
 _ALIVE = ("SUBMITTED", "PROGRESSING")
-_SEARCH_PAGES = 5
+_LOOK_UP = "Look the error up in MediaConvert's API Reference under CreateJob, mend it, then redrive the execution."
+#: What CreateJob's own error names mean to us: (our code, what to do where the code's own fix does not fit).
+_REFUSALS = {
+    "BadRequestException": ("TRANSCODE_SETTINGS", None),
+    "ForbiddenException": ("TRANSCODE_NOT_ALLOWED", None),
+    "AccessDeniedException": ("TRANSCODE_NOT_ALLOWED", None),
+}
+_CLOCKS_DIFFER = datetime.timedelta(minutes=1)
 
 
 def probe(url: str) -> dict[str, Any]:
@@ -50,7 +58,7 @@ def transcode(
     table = AssetTable(settings.table)
     before = table.intend(upload, role, task_token)
     attempt = int(before.get("attempt", 0))
-    job = _existing_job(before, upload, role, attempt)
+    job = _existing_job(before, upload, role, attempt, settings.mediaconvert_queue_arn)
     if job and job["Status"] in _ALIVE:
         table.submitted(upload, role, job["Id"])
         return job["Id"]
@@ -86,25 +94,35 @@ def metadata(upload: Upload, role: str, attempt: int) -> dict[str, str]:
     }
 
 
-def _existing_job(before: dict[str, Any], upload: Upload, role: str, attempt: int) -> dict[str, Any] | None:
+def _existing_job(
+    before: dict[str, Any], upload: Upload, role: str, attempt: int, queue_arn: str
+) -> dict[str, Any] | None:
+    if not attempt:
+        return None
     if before.get("job_id"):
-        return client("mediaconvert").get_job(Id=before["job_id"])["Job"]
-    if attempt:
-        return _find(metadata(upload, role, attempt))
-    return None
+        return _job(before["job_id"])
+    return _find(metadata(upload, role, attempt), queue_arn, datetime.datetime.fromisoformat(before["attempted_at"]))
 
 
-def _find(wanted: dict[str, str]) -> dict[str, Any] | None:
-    """The newest job with this UserMetadata, among the newest hundred: it was created moments ago, or never."""
-    request: dict[str, Any] = {"MaxResults": 20, "Order": "DESCENDING"}
-    for _ in range(_SEARCH_PAGES):
-        answer = client("mediaconvert").list_jobs(**request)
-        for job in answer.get("Jobs", []):
-            if job.get("UserMetadata") == wanted:
-                return job
-        if not answer.get("NextToken"):
+def _job(job_id: str) -> dict[str, Any] | None:
+    """A job by its id; None where MediaConvert no longer knows it (it forgets jobs after 90 days)."""
+    try:
+        return client("mediaconvert").get_job(Id=job_id)["Job"]
+    except ClientError as error:
+        if code_of(error) == "NotFoundException":
             return None
-        request["NextToken"] = answer["NextToken"]
+        raise
+
+
+def _find(wanted: dict[str, str], queue_arn: str, attempted_at: datetime.datetime) -> dict[str, Any] | None:
+    """The job with this UserMetadata: newest first, back to when its creation was tried. None: never made."""
+    jobs = client("mediaconvert").get_paginator("list_jobs")
+    pages = jobs.paginate(Queue=queue_arn.rsplit("/", 1)[-1], Order="DESCENDING", PaginationConfig={"PageSize": 20})
+    for job in (job for page in pages for job in page.get("Jobs", [])):
+        if job.get("UserMetadata") == wanted:
+            return job
+        if job["CreatedAt"] < attempted_at - _CLOCKS_DIFFER:
+            return None
     return None
 
 
@@ -122,15 +140,12 @@ def _create(upload: Upload, role: str, attempt: int, job_settings: dict[str, Any
     except ClientError as error:
         if is_passing(error):
             raise
-        code = (
-            "TRANSCODE_NOT_ALLOWED"
-            if code_of(error) in ("ForbiddenException", "AccessDeniedException")
-            else "TRANSCODE_SETTINGS"
-        )
+        code, fix = _REFUSALS.get(code_of(error), ("TRANSCODE_FAILED", _LOOK_UP))
         raise TranscodeFailed(
             code,
             f"MediaConvert refused the job: {error.response['Error'].get('Message', '')}",
             {"role": role, "error": code_of(error)},
+            fix,
         ) from error
     return answer["Job"]["Id"]
 
@@ -142,6 +157,7 @@ def _post_answer(job: dict[str, Any], queue_url: str) -> None:
         "status": job["Status"],
         "queue": job.get("Queue"),
         "userMetadata": job.get("UserMetadata", {}),
+        "warnings": [{"code": each.get("Code"), "count": each.get("Count")} for each in job.get("Warnings", [])],
         "outputGroupDetails": [
             {
                 "outputDetails": [
