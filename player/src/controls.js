@@ -73,7 +73,9 @@ export class Controls {
     on("waiting seeking", () => { stage.dataset.waiting = "yes"; });
     on("playing seeked canplay pause", () => { stage.dataset.waiting = "no"; });
     on("resize loadedmetadata", () => this.refresh());
-    video.textTracks.addEventListener("change", () => this.#captionMenu());
+    video.textTracks.addEventListener("change", () => { this.#captionMenu(); this.#placeCaptions(); });
+    // Cues arrive after the track is shown; each element says when.
+    video.addEventListener("load", () => this.#placeCaptions(), true);
     video.textTracks.addEventListener("addtrack", () => this.#captionMenu());
     document.addEventListener("fullscreenchange", () => this.#label("fullscreen", document.fullscreenElement, "Leave full screen", "Full screen"));
     this.#volume();
@@ -90,7 +92,7 @@ export class Controls {
     const buffered = ends.length ? video.buffered.end(ends.at(-1)) : 0;
     seek.style.setProperty("--played", `${(100 * video.currentTime) / (duration || 1)}%`);
     seek.style.setProperty("--buffered", `${(100 * buffered) / (duration || 1)}%`);
-    this.pick("time").textContent = `${clock(video.currentTime)} / ${clock(duration)}`;
+    this.pick("time").textContent = `${clock(video.currentTime)} / ${clock(Math.round(duration))}`;
   }
 
   #playing() {
@@ -141,17 +143,39 @@ export class Controls {
   #idle() {
     const wake = () => this.#wake();
     for (const name of ["pointermove", "pointerdown", "focusin"]) this.stage.addEventListener(name, wake);
-    this.stage.addEventListener("pointerleave", () => { if (!this.video.paused && this.menu.hidden) this.stage.dataset.idle = "yes"; });
+    this.stage.addEventListener("pointerleave", () => {
+      if (this.video.paused || !this.menu.hidden) return;
+      this.stage.dataset.idle = "yes";
+      this.#placeCaptions();
+    });
     document.addEventListener("pointerdown", (event) => { if (!this.menu.hidden && !this.stage.contains(event.target)) this.#openMenu(false); });
   }
 
   #wake() {
     this.stage.dataset.idle = "no";
+    this.#placeCaptions();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       const held = this.video.paused || !this.menu.hidden || this.stage.querySelector(":focus-visible");
       this.stage.dataset.idle = held ? "no" : "yes";
+      this.#placeCaptions();
     }, IDLE_MS);
+  }
+
+  // Captions that leave their place to the player ("auto") stand above the bar while it is shown.
+  #placeCaptions() {
+    const lineHeight = 0.064 * this.video.clientHeight || 1; // browsers set captions in 5 % of the picture's height
+    const covered = this.stage.dataset.idle === "yes" ? 0 : this.pick("bar").clientHeight - 34;
+    const line = covered ? -1 - Math.ceil(covered / Math.max(lineHeight, 20)) : "auto";
+    for (const track of this.#captionTracks().filter((one) => one.mode === "showing")) {
+      const cues = [...(track.cues || [])].filter((cue) => (cue.ours ??= cue.line === "auto") && cue.line !== line);
+      for (const cue of cues) cue.line = line;
+      // Chromium only draws a caption that is on screen again when its track is shown anew.
+      if (cues.length) {
+        track.mode = "hidden";
+        track.mode = "showing";
+      }
+    }
   }
 
   #openMenu(open) {

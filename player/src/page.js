@@ -64,7 +64,7 @@ function dress(found) {
   const { asset } = found;
   const poster = address(found, asset.poster);
   if (poster) video.poster = poster;
-  if (asset.width && asset.height) stage.style.setProperty("--shape", String(asset.width / asset.height));
+  if (asset.width && asset.height) part("film").style.setProperty("--shape", String(asset.width / asset.height));
   stage.dataset.sound = asset.height ? "no" : "only";
   video.replaceChildren(...(asset.captions || []).map((one) => captionTrack(found, one)).filter(Boolean));
 }
