@@ -1,0 +1,143 @@
+"""What viewers get: who may read what, for how long it is kept, and what browsers are told."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from pipeline.bundle import ROOT
+from tests.stacks.reading import of_type, plain
+
+YEAR = 365 * 24 * 3600
+
+
+@pytest.fixture(scope="module")
+def distribution(resources: dict[str, Any]) -> dict[str, Any]:
+    return plain(resources["Distribution"]["Properties"]["DistributionConfig"])
+
+
+def behaviour(resources: dict[str, Any], distribution: dict[str, Any], path: str) -> tuple[dict[str, Any], ...]:
+    """(behaviour, cache policy, response headers policy) of a path, as CloudFront picks them."""
+    rows = [*distribution["CacheBehaviors"], {**distribution["DefaultCacheBehavior"], "PathPattern": "*"}]
+    row = next(row for row in rows if fnmatchcase(path, row["PathPattern"]))
+    cache = resources[row["CachePolicyId"][2:-1]]["Properties"]["CachePolicyConfig"]
+    headers = resources[row["ResponseHeadersPolicyId"][2:-1]]["Properties"]["ResponseHeadersPolicyConfig"]
+    return row, cache, headers
+
+
+PATHS = {
+    # path: (edge seconds, browser's Cache-Control, compressed, cross-origin)
+    "/a/film-1/v/abc-r1/stream_720p_000000001.cmfv": (YEAR, f"public, max-age={YEAR}, immutable", False, True),
+    "/a/film-1/v/abc-r1/stream_audioinit.cmfa": (YEAR, f"public, max-age={YEAR}, immutable", False, True),
+    "/a/film-1/v/abc-r1/stream.m3u8": (YEAR, f"public, max-age={YEAR}, immutable", True, True),
+    "/a/film-1/v/abc-r1/poster.0000000.jpg": (YEAR, f"public, max-age={YEAR}, immutable", True, True),
+    "/a/film-1/index.m3u8": (2, "public, max-age=2", True, True),
+    "/a/film-1/asset.json": (2, "public, max-age=2", True, True),
+    "/player/page.0123456789ab.js": (YEAR, f"public, max-age={YEAR}, immutable", True, True),
+    "/": (60, "public, max-age=60", True, False),
+    "/index.html": (60, "public, max-age=60", True, False),
+}
+
+
+@pytest.mark.parametrize(("path", "expected"), PATHS.items())
+def test_lifetimes(resources: dict[str, Any], distribution: dict[str, Any], path: str, expected: tuple) -> None:
+    row, cache, headers = behaviour(resources, distribution, path)
+    (custom,) = headers["CustomHeadersConfig"]["Items"]
+    assert custom["Header"] == "Cache-Control" and custom["Override"] is True
+    assert (cache["DefaultTTL"], custom["Value"], row["Compress"], "CorsConfig" in headers) == expected
+    assert (cache["MinTTL"], cache["MaxTTL"]) == (0, cache["DefaultTTL"])
+
+
+def test_a_segment_has_one_copy_in_the_cache_whatever_its_viewer_accepts(
+    resources: dict[str, Any], distribution: dict[str, Any]
+) -> None:
+    _, cache, _ = behaviour(resources, distribution, "/a/film-1/v/abc-r1/stream_720p_000000001.cmfv")
+    key = cache["ParametersInCacheKeyAndForwardedToOrigin"]
+    assert (key["EnableAcceptEncodingGzip"], key["EnableAcceptEncodingBrotli"]) == (False, False)
+    assert key["HeadersConfig"] == {"HeaderBehavior": "none"}
+
+
+def test_no_cache_key_has_cookies_or_queries(resources: dict[str, Any]) -> None:
+    for each in of_type(resources, "AWS::CloudFront::CachePolicy").values():
+        key = each["CachePolicyConfig"]["ParametersInCacheKeyAndForwardedToOrigin"]
+        assert key["CookiesConfig"] == {"CookieBehavior": "none"}
+        assert key["QueryStringsConfig"] == {"QueryStringBehavior": "none"}
+
+
+def test_every_behaviour_reads_only_and_prefers_https(distribution: dict[str, Any]) -> None:
+    for row in [*distribution["CacheBehaviors"], distribution["DefaultCacheBehavior"]]:
+        assert row["AllowedMethods"] == ["GET", "HEAD", "OPTIONS"]
+        assert row["CachedMethods"] == ["GET", "HEAD"]
+        assert row["ViewerProtocolPolicy"] == "redirect-to-https"
+
+
+def test_the_distribution_speaks_http3_and_ipv6(distribution: dict[str, Any]) -> None:
+    assert (distribution["HttpVersion"], distribution["IPV6Enabled"]) == ("http2and3", True)
+    assert distribution["DefaultRootObject"] == "index.html"
+
+
+def test_an_error_is_forgotten_within_a_second_or_two(distribution: dict[str, Any]) -> None:
+    errors = {each["ErrorCode"]: each["ErrorCachingMinTTL"] for each in distribution["CustomErrorResponses"]}
+    assert {403, 404, 500, 502, 503, 504} <= set(errors)
+    assert max(errors.values()) <= 2
+    assert not [each for each in distribution["CustomErrorResponses"] if "ResponsePagePath" in each]
+
+
+def test_only_this_distribution_reads_and_only_what_is_served(resources: dict[str, Any]) -> None:
+    (policy,) = [p for p in of_type(resources, "AWS::S3::BucketPolicy").values() if plain(p["Bucket"]) == "${Outputs}"]
+    allowed = [plain(each) for each in policy["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"]
+    for each in allowed:
+        assert each["Principal"] == {"Service": "cloudfront.amazonaws.com"}
+        assert each["Condition"]["StringEquals"]["AWS:SourceArn"].endswith(":distribution/${Distribution}")
+    assert {each["Action"]: each["Resource"] for each in allowed} == {
+        "s3:GetObject": ["${Outputs.Arn}/a/*", "${Outputs.Arn}/player/*", "${Outputs.Arn}/index.html"],
+        "s3:ListBucket": "${Outputs.Arn}",
+    }
+
+
+def test_the_origin_is_signed_for(resources: dict[str, Any], distribution: dict[str, Any]) -> None:
+    (origin,) = distribution["Origins"]
+    assert origin["DomainName"] == "${Outputs.RegionalDomainName}"
+    assert origin["S3OriginConfig"] == {"OriginAccessIdentity": ""}
+    access = resources[origin["OriginAccessControlId"][2:-4]]["Properties"]["OriginAccessControlConfig"]
+    assert (access["SigningBehavior"], access["SigningProtocol"]) == ("always", "sigv4")
+
+
+def test_every_answer_carries_security_headers(resources: dict[str, Any]) -> None:
+    for each in of_type(resources, "AWS::CloudFront::ResponseHeadersPolicy").values():
+        security = each["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]
+        assert security["ContentTypeOptions"] == {"Override": True}
+        assert security["StrictTransportSecurity"]["AccessControlMaxAgeSec"] == YEAR
+
+
+def test_the_page_has_the_policy_that_lies_beside_it(resources: dict[str, Any], distribution: dict[str, Any]) -> None:
+    _, _, headers = behaviour(resources, distribution, "/")
+    policy = headers["SecurityHeadersConfig"]["ContentSecurityPolicy"]["ContentSecurityPolicy"]
+    assert policy == " ".join((ROOT / "player" / "csp.txt").read_text(encoding="utf-8").split())
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+
+
+def test_any_site_may_play_a_film(resources: dict[str, Any], distribution: dict[str, Any]) -> None:
+    _, _, headers = behaviour(resources, distribution, "/a/film-1/index.m3u8")
+    cors = headers["CorsConfig"]
+    assert cors["AccessControlAllowOrigins"]["Items"] == ["*"]
+    assert cors["AccessControlAllowCredentials"] is False
+    assert "Content-Range" in cors["AccessControlExposeHeaders"]["Items"]
+
+
+def test_a_preflight_finds_an_answer_in_the_bucket(resources: dict[str, Any], distribution: dict[str, Any]) -> None:
+    row, _, _ = behaviour(resources, distribution, "/a/film-1/index.m3u8")
+    assert row["OriginRequestPolicyId"] == "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf"  # AWS's Managed-CORS-S3Origin
+    (rule,) = resources["Outputs"]["Properties"]["CorsConfiguration"]["CorsRules"]
+    assert (rule["AllowedMethods"], rule["AllowedOrigins"]) == (["GET", "HEAD"], ["*"])
+
+
+def test_the_page_is_copied_again_when_it_changes(resources: dict[str, Any], assembly: Any) -> None:
+    page = plain(resources["PlayerPage"]["Properties"])
+    assert page["ServiceToken"] == "${SiteFunction.Arn}"
+    assert page["OutputsBucket"] == "${Outputs}"
+    assert page["ArchiveKey"] in {asset.object_key for asset in assembly.assets}
+    assert int(page["ServiceTimeout"]) > resources["SiteFunction"]["Properties"]["Timeout"]
