@@ -144,6 +144,13 @@ def client(serve: Callable[[MediaConvertService], Any], service: MediaConvertSer
     return serve(service)
 
 
+def wait_until(condition: Callable[[], Any], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
 def settings_for(acts: str = "complete") -> dict[str, Any]:
     """The job whose fake worker does these acts."""
     settings = copy.deepcopy(JOB)

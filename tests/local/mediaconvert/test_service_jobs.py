@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.local.mediaconvert.conftest import create
+from tests.local.mediaconvert.conftest import create, wait_until
 
 
 def status_of(client, job_id: str) -> str:
@@ -28,13 +27,6 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-
-
-def wait_until(condition, seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
 
 
 def test_a_job_that_goes_well_tells_its_story_in_order(client, events):
