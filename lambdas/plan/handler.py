@@ -1,6 +1,6 @@
 """Plan renditions: choose the rungs and write the jobs' settings where the next step finds them.
 
-In: {upload, asset, source}. Out: the `plan` part: rungs, where each job's settings lie, how long to wait. The
+In: {upload, source}. Out: the `plan` part: rungs, where each job's settings lie, how long to wait. The
 settings themselves go to S3, because a state machine's payload may not exceed 256 KiB.
 """
 

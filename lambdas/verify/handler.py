@@ -1,6 +1,6 @@
 """Verify outputs: read what MediaConvert really wrote, and compare it with the plan.
 
-In: {upload, source, plan, outputs}. Out: the `verified` part (pipeline.media.outputs). Raises OutputMissing,
+In: {upload, source, plan}. Out: the `verified` part (pipeline.media.outputs). Raises OutputMissing,
 OutputWrong, SourceRejected (the film breaks off) and SourceSuperseded (MediaConvert may have read another film).
 """
 
