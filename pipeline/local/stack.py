@@ -117,6 +117,7 @@ def start_emulators(opening: ExitStack, home: Path, port: int | None = None,
     server.prepare(sock.getsockname()[1], region, ACCOUNT)
     from pipeline.local.emulators import check_versions, cloudformation, events, queues, s3
     from pipeline.local.emulators.lambdas import install_lambda
+    from pipeline.local.emulators.stepfunctions import install_stepfunctions, stop_all
     from pipeline.local.lambda_host import LambdaHost
     from pipeline.local.mediaconvert.service import MediaConvertService
 
@@ -133,6 +134,8 @@ def start_emulators(opening: ExitStack, home: Path, port: int | None = None,
     queues.install()
     cloudformation.install(mediaconvert)
     install_lambda(lambdas)
+    install_stepfunctions(endpoint.endpoint_url, ACCOUNT)
+    opening.callback(stop_all)
     endpoint.mediaconvert = mediaconvert
     endpoint.start()
     return Emulators(run, region, endpoint.endpoint_url, mediaconvert, lambdas)
