@@ -1,13 +1,14 @@
-"""Package CMAF: cut the encoder's fragmented MP4s into an init segment and segments, while they are still being written.
+"""Package CMAF: cut the encoder's fragmented MP4s into an init segment and segments, while they are still being
+written.
 
 In: the mezzanine files of a plan (one track each: video with a fragment at every GOP, audio in packets), growing or
 finished. Out: `Cut` segments, each a few header bytes and ranges of the mezzanine, so that no film is ever held in
 memory nor written twice; at the end a `Track` for each, which is all the manifests need. What can go wrong:
 `MezzanineBroken` when a file is not what our own encoder writes.
 
-Our own packager, and not ffmpeg's or Shaka's: ffmpeg's gives averages as BANDWIDTH and drops the audio priming; Shaka's
-has wrong target durations and lists one I-frame a segment. This one is exact to the tick and costs a hundredth of a
-second for a short film. Audio is cut where the video is cut: at the packet nearest to each video boundary.
+Our own packager, and not ffmpeg's or Shaka's: ffmpeg's gives averages as BANDWIDTH and drops the audio priming;
+Shaka's has wrong target durations and lists one I-frame a segment. This one is exact to the tick and costs a hundredth
+of a second for a short film. Audio is cut where the video is cut: at the packet nearest to each video boundary.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ class Track:
         return sum(segment.size for segment in self.segments)
 
 
-# --- boxes -------------------------------------------------------------------------------------------------------------
+# --- boxes -----------------------------------------------------------------------------------------------------------
 
 
 def box(kind: bytes, *parts: bytes) -> bytes:
@@ -113,7 +114,7 @@ STYP = box(b"styp", b"cmfs", bytes(4), b"cmfsmsdh")
 FTYP = box(b"ftyp", b"cmfc", bytes(4), b"cmfciso6dash")
 
 
-# --- reading fragments -------------------------------------------------------------------------------------------------
+# --- reading fragments -----------------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,7 +218,7 @@ def _parse_trun(moof: bytes, at: int, duration: int, size: int, flags_of_all: in
     return data_offset, first_flags, column.get(0x200, (size,) * count), column.get(0x100, (duration,) * count)
 
 
-# --- cutting -----------------------------------------------------------------------------------------------------------
+# --- cutting ---------------------------------------------------------------------------------------------------------
 
 
 class VideoCutter:
@@ -268,8 +269,11 @@ class VideoCutter:
                 i_frames[-1] = dataclasses.replace(i_frames[-1], duration=i_frames[-1].duration + fragment.duration)
             position += fragment.size
         segment = Segment(
-            number=len(self.segments) + 1, start=self._pending[0].start, duration=sum(f.duration for f in self._pending),
-            size=position, i_frames=tuple(i_frames),
+            number=len(self.segments) + 1,
+            start=self._pending[0].start,
+            duration=sum(fragment.duration for fragment in self._pending),
+            size=position,
+            i_frames=tuple(i_frames),
         )  # fmt: skip
         ranges = tuple((fragment.offset, fragment.size) for fragment in self._pending)
         self.segments.append(segment)
@@ -320,7 +324,7 @@ class AudioCutter:
                 yield self._cut(until)
 
     def finish(self, boundaries: Iterable[Fraction], end: Fraction | None) -> Iterator[Cut]:
-        """All the rest. What lies beyond `end`, where the video ends, is left out but for the packet that reaches over it."""
+        """All the rest; of what lies beyond `end`, where the video ends, only the packet that reaches over it."""
         self._read()
         for boundary in list(boundaries)[len(self.segments) :]:
             until = self._packet_at(boundary)
@@ -335,10 +339,16 @@ class AudioCutter:
         if last > self._next:
             yield self._cut(last)
 
+    def even_boundaries(self, seconds: Fraction) -> list[Fraction]:
+        """Where sound without a picture is cut: every `seconds`."""
+        self._read()
+        total = Fraction(sum(self._durations) - self.priming, self.timescale) if self.reader.moov else Fraction(0)
+        return [number * seconds for number in range(1, int(total / seconds) + 1)]
+
     def _read(self) -> None:
         for fragment in self.reader.advance():
             position = fragment.data_offset
-            for size, duration in zip(fragment.sizes, fragment.durations):
+            for size, duration in zip(fragment.sizes, fragment.durations, strict=True):
                 self._sizes.append(size)
                 self._durations.append(duration)
                 self._offsets.append(position)
@@ -360,7 +370,7 @@ class AudioCutter:
         duration, number = sum(durations), len(self.segments) + 1
         head = STYP + audio_moof(number, self._next_start, sizes, durations) + _U32.pack(8 + sum(sizes)) + b"mdat"
         segment = Segment(number=number, start=self._next_start, duration=duration, size=len(head) + sum(sizes))
-        ranges = _merged(zip(self._offsets[self._next : until], sizes))
+        ranges = _merged(zip(self._offsets[self._next : until], sizes, strict=True))
         self.segments.append(segment)
         self._next, self._next_start = until, self._next_start + duration
         return Cut(segment, head, self.reader.path, ranges)
@@ -387,7 +397,7 @@ def _merged(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
 def audio_moof(number: int, start: int, sizes: array.array, durations: array.array) -> bytes:
     same = len(set(durations)) == 1
     flags = 0x201 if same else 0x301  # data offset, size, and duration where packets differ in it
-    rows = sizes if same else [value for pair in zip(durations, sizes) for value in pair]
+    rows = sizes if same else [value for pair in zip(durations, sizes, strict=True) for value in pair]
     table = struct.pack(f">{len(rows)}I", *rows)
     tfhd = box(b"tfhd", struct.pack(">IIII", 0x020028, 1, durations[0], _SYNC_SAMPLE_DEPENDS_ON_NONE))
     tfdt = box(b"tfdt", struct.pack(">IQ", 0x01000000, start))
@@ -398,7 +408,7 @@ def audio_moof(number: int, start: int, sizes: array.array, durations: array.arr
     return box(b"moof", mfhd, box(b"traf", tfhd, tfdt, trun))
 
 
-# --- the init segment --------------------------------------------------------------------------------------------------
+# --- the init segment ------------------------------------------------------------------------------------------------
 
 
 def media_timescale(moov: bytes) -> int:

@@ -29,7 +29,7 @@ PR_SET_NO_NEW_PRIVS = 38
 def main(arguments: list[str]) -> None:
     split = arguments.index("--")
     options, program = arguments[:split], arguments[split + 1 :]
-    limits = {name.removeprefix("--"): int(value) for name, value in zip(options[::2], options[1::2])}
+    limits = {name.removeprefix("--"): int(value) for name, value in zip(options[::2], options[1::2], strict=True)}
     tie_to_parent(limits.pop("parent"))
     set_limits(limits)
     try:

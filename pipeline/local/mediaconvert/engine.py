@@ -1,8 +1,9 @@
 """Do a job: run the planned ffmpeg command, cut and upload segments while it runs, write the manifests when it is done.
 
 In: an `EnginePlan`, the source's facts, the working directory, an uploader. Out: `outputGroupDetails` as MediaConvert
-reports them, measured from what was made. What can go wrong: `EngineFailed` with MediaConvert's code: 1020 nothing could
-be decoded, 1076 the file is truncated, 1522 it took too long, 1999 ffmpeg crashed or was killed (the signal is named).
+reports them, measured from what was made. What can go wrong: `EngineFailed` with MediaConvert's code: 1020 nothing
+could be decoded, 1076 the file is truncated, 1522 it took too long, 1999 ffmpeg crashed or was killed (the signal is
+named).
 
 ffmpeg exits with status 0 after half a film, so its status is not believed: what came out is compared with what the
 source's headers promised. Bytes that the container says should be there, or errors while reading, make it 1076, as in
@@ -64,7 +65,7 @@ def run(
     return [details[index] for index in sorted(details)]
 
 
-# --- what came out, and whether it is the whole film -------------------------------------------------------------------
+# --- what came out, and whether it is the whole film -----------------------------------------------------------------
 
 
 def _check_exit(finished: ffmpeg.Finished, facts: SourceFacts) -> None:
@@ -74,7 +75,9 @@ def _check_exit(finished: ffmpeg.Finished, facts: SourceFacts) -> None:
     if finished.timed_out or finished.signal_name == "SIGXCPU":
         raise EngineFailed(1522, "An internal error has occurred and your job timed out.", detail)
     if finished.signal_name:
-        raise EngineFailed(1999, f"The transcoder was ended by {finished.signal_name} after {finished.seconds:.0f} s", detail)
+        raise EngineFailed(
+            1999, f"The transcoder was ended by {finished.signal_name} after {finished.seconds:.0f} s", detail
+        )
     if facts.missing_bytes:
         raise _truncated(facts, detail)
     if "No space left on device" in detail:
@@ -107,12 +110,20 @@ def _compare_with_promise(
     if short and (facts.missing_bytes or _read_errors(finished)):
         raise _truncated(facts, detail or f"{float(made):.3f} s of {promised:.3f} s could be read")
     if short or facts.missing_bytes:
-        yield Warned(220000, f"Your input file is truncated. ({float(made):.3f} s of the {promised:.3f} s its headers promise)")
+        yield Warned(
+            220000, f"Your input file is truncated. ({float(made):.3f} s of the {promised:.3f} s its headers promise)"
+        )
     elif finished.error_count:
         yield from _decoder_warnings(finished)
 
 
-_READ_ERRORS = ("Error during demuxing", "error reading", "Invalid data found when processing input", "partial file", "Truncat")
+_READ_ERRORS = (
+    "Error during demuxing",
+    "error reading",
+    "Invalid data found when processing input",
+    "partial file",
+    "Truncat",
+)
 
 
 def _read_errors(finished: ffmpeg.Finished) -> bool:
@@ -121,7 +132,11 @@ def _read_errors(finished: ffmpeg.Finished) -> bool:
 
 def _decoder_warnings(finished: ffmpeg.Finished) -> Iterator[Warned]:
     """Damage in the middle: the decoders went on, the film has its length, the viewer sees or hears a fault."""
-    sound = [line for line in finished.errors if any(f"{name} @" in line for name in ("aac", "mp3float", "ac3", "opus", "vorbis", "flac"))]
+    sound = [
+        line
+        for line in finished.errors
+        if any(f"{name} @" in line for name in ("aac", "mp3float", "ac3", "opus", "vorbis", "flac"))
+    ]
     if sound:
         yield Warned(230006, f"MediaConvert can't decode a portion of your input audio. ({sound[0]})")
     picture = [line for line in finished.errors if line not in sound]
@@ -129,7 +144,7 @@ def _decoder_warnings(finished: ffmpeg.Finished) -> Iterator[Warned]:
         yield Warned(230008, f"MediaConvert can't decode a portion of your input's video stream. ({picture[0]})")
 
 
-# --- packaging ---------------------------------------------------------------------------------------------------------
+# --- packaging -------------------------------------------------------------------------------------------------------
 
 
 class Packager:
@@ -156,7 +171,8 @@ class Packager:
         self._check_alignment()
         end = self._video[0][1].end if self._video else None
         for rendition, cutter in self._audio:
-            boundaries = self._boundaries() if self._video else self._even_boundaries()
+            # Where the last video segment ends is no boundary but the end.
+            boundaries = self._boundaries()[:-1] if self._video else cutter.even_boundaries(self.group.segment_seconds)
             self._upload(rendition.name, "cmfa", cutter.finish(boundaries, end))
         for rendition, cutter in (*self._video, *self._audio):
             if cutter.segments:
@@ -193,20 +209,15 @@ class Packager:
         _, cutter = self._video[0]
         return [Fraction(segment.start + segment.duration, cutter.timescale) for segment in cutter.segments]
 
-    def _even_boundaries(self) -> list[Fraction]:
-        """Audio alone is cut by the segment length; more boundaries than the film has do no harm."""
-        _, cutter = self._audio[0]
-        cutter._read()
-        total = Fraction(sum(cutter._durations), cutter.timescale)
-        return [number * self.group.segment_seconds for number in range(1, int(total / self.group.segment_seconds) + 1)]
-
     def _check_alignment(self) -> None:
         """Players switch renditions at segment boundaries: they must be the same in all. A mistake here is ours."""
         starts = {
             tuple(Fraction(segment.start, cutter.timescale) for segment in cutter.segments) for _, cutter in self._video
         }
         if len(starts) > 1:
-            raise EngineFailed(1999, f"The renditions of OutputGroups[{self.group.index}] are not aligned with each other")
+            raise EngineFailed(
+                1999, f"The renditions of OutputGroups[{self.group.index}] are not aligned with each other"
+            )
 
     def _upload(self, name: str, kind: str, cuts: Iterator[cmaf.Cut]) -> None:
         for cut in cuts:

@@ -1,8 +1,8 @@
 """Run ffmpeg and ffprobe: which binaries, how guarded, how limited, how stopped.
 
-In: an argv tail (a list, never a shell line), a working directory and limits. Out: `Finished` with the exit status, what
-was printed and the last error lines; while it runs, `Progress`. What can go wrong: `EngineMissing` when there is no
-usable binary; everything else is told in `Finished`, because what an exit means is the caller's to say.
+In: an argv tail (a list, never a shell line), a working directory and limits. Out: `Finished` with the exit status,
+what was printed and the last error lines; while it runs, `Progress`. What can go wrong: `EngineMissing` when there is
+no usable binary; everything else is told in `Finished`, because what an exit means is the caller's to say.
 
 Films are hostile. ffmpeg opens a playlist named film.mp4 as a playlist and follows it to other files and hosts, and
 `-protocol_whitelist` alone does not stop that (a local playlist still opens local files): `-format_whitelist` is the
@@ -32,7 +32,8 @@ from pathlib import Path
 MINIMUM_VERSION = (5, 1)
 MAX_PIXELS = 8192 * 4320
 
-# Containers MediaConvert takes, by ffmpeg's demuxer names. Never hls, dash, concat, image2, lavfi, tee: they open other things.
+# Containers MediaConvert takes, by ffmpeg's demuxer names. Never hls, dash, concat, image2, lavfi or tee: they open
+# other files.
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,mxf,flv,asf,ogg,wav,mp3,flac,aac,ac3,eac3,gxf,amr"
 ).split(",")
@@ -46,6 +47,20 @@ DECODERS = (
     "pcm_s24le,pcm_s24le_planar,pcm_s32be,pcm_s32le,pcm_s32le_planar,pcm_s8,pcm_s8_planar,pcm_u16be,pcm_u16le,"
     "pcm_u24be,pcm_u24le,pcm_u32be,pcm_u32le,pcm_u8,s302m"
 ).split(",")
+# ffprobe gives a file up when it may not open the decoder of any one track. These sounds are no reason to: a job that
+# does not ask for them can be done, and one that does is refused by name.
+PROBED_DECODERS = [
+    *DECODERS,
+    "alac",
+    "dca",
+    "truehd",
+    "mlp",
+    "adpcm_ms",
+    "adpcm_ima_wav",
+    "adpcm_ima_qt",
+    "wmalossless",
+    "wmavoice",
+]
 
 INPUT_GUARDS: Mapping[str, str | int] = {
     "protocol_whitelist": "file,pipe",
@@ -73,7 +88,7 @@ class Engine:
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What one process may use. Memory is address space: threads and allocator arenas make it a multiple of what is touched."""
+    """What one process may use. Memory is address space, of which threads and arenas take far more than they touch."""
 
     wall_seconds: float
     cpu_seconds: int
@@ -111,7 +126,7 @@ class Finished:
             return f"signal {-self.returncode}"
 
 
-# --- which binaries ----------------------------------------------------------------------------------------------------
+# --- which binaries --------------------------------------------------------------------------------------------------
 
 
 def ffmpeg_path() -> str:
@@ -149,7 +164,9 @@ def _bundled_ffprobe() -> str:
 def _package_folder(name: str) -> Path:
     spec = importlib.util.find_spec(name)  # finds it without importing it
     if spec is None or spec.origin is None:
-        raise EngineMissing(f"the Python package {name} is not installed; install requirements.txt or set VOD_FFMPEG/VOD_FFPROBE")
+        raise EngineMissing(
+            f"the Python package {name} is not installed; install requirements.txt or set VOD_FFMPEG/VOD_FFPROBE"
+        )
     return Path(spec.origin).parent
 
 
@@ -168,7 +185,12 @@ def inspect(path: str) -> Engine:
     """Ask a binary once for its version and filters (one call: `-filters` prints the banner too)."""
     try:
         answer = subprocess.run(
-            [path, "-filters"], stdin=subprocess.DEVNULL, capture_output=True, timeout=30, env=_environment(), check=False
+            [path, "-filters"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=30,
+            env=_environment(),
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineMissing(f"{path} does not run: {error}") from error
@@ -179,26 +201,40 @@ def inspect(path: str) -> Engine:
     numbers = re.match(r"n?(\d+)\.(\d+)", found.group(1))
     # A build from a git snapshot has no number ("N-117..."); it is newer than any release it could be mistaken for.
     if numbers and (int(numbers.group(1)), int(numbers.group(2))) < MINIMUM_VERSION:
-        raise EngineMissing(f"{path} is ffmpeg {found.group(1)}; {MINIMUM_VERSION[0]}.{MINIMUM_VERSION[1]} or newer is needed")
+        raise EngineMissing(
+            f"{path} is ffmpeg {found.group(1)}; {MINIMUM_VERSION[0]}.{MINIMUM_VERSION[1]} or newer is needed"
+        )
     filters = re.findall(r"^ [T.][S.][C.]? ?(\w+) ", answer.stdout.decode(errors="replace"), re.MULTILINE)
     return Engine(path=path, version=found.group(1), filters=frozenset(filters))
 
 
-# --- running -----------------------------------------------------------------------------------------------------------
+# --- running ---------------------------------------------------------------------------------------------------------
 
 
 def transcode(
     arguments: Sequence[str], cwd: Path, limits: Limits, on_progress: Callable[[Progress], None] | None = None
 ) -> Finished:
-    """Run ffmpeg. `arguments` name the inputs (with INPUT_GUARDS) and outputs; what every call has in common is added here."""
-    common = ["-nostdin", "-hide_banner", "-y", "-loglevel", "level+error", "-progress", "pipe:1", "-nostats", "-stats_period", "0.5"]
+    """Run ffmpeg. `arguments` name inputs (with INPUT_GUARDS) and outputs; what all calls have in common is added."""
+    common = [
+        "-nostdin",
+        "-hide_banner",
+        "-y",
+        "-loglevel",
+        "level+error",
+        "-progress",
+        "pipe:1",
+        "-nostats",
+        "-stats_period",
+        "0.5",
+    ]
     reader = _ProgressReader(on_progress) if on_progress else None
     return _run([ffmpeg_path(), *common, *arguments], cwd, limits, reader)
 
 
 def probe(arguments: Sequence[str], cwd: Path, limits: Limits = PROBE_LIMITS) -> Finished:
     """Run ffprobe. `arguments` end with the input; the guards are added here."""
-    guards = [word for name, value in INPUT_GUARDS.items() for word in (f"-{name}", str(value))]
+    guarded = {**INPUT_GUARDS, "codec_whitelist": ",".join(PROBED_DECODERS)}
+    guards = [word for name, value in guarded.items() for word in (f"-{name}", str(value))]
     return _run([ffprobe_path(), "-hide_banner", "-loglevel", "level+error", *guards, *arguments], cwd, limits, None)
 
 
@@ -246,7 +282,7 @@ def _run(argv: list[str], cwd: Path, limits: Limits, on_line: Callable[[str], No
 
 
 def _spawn(argv: list[str], cwd: Path, limits: Limits) -> subprocess.Popen[bytes]:
-    """Start it confined. The kernel ties its life to the calling *thread*, so the caller must outlive it; `_run` does."""
+    """Start it confined. The kernel ties its life to the calling *thread*, which must outlive it; `_run` does."""
     wrapper = [sys.executable, "-I", "-S", str(Path(__file__).with_name("confine.py")), "--parent", str(os.getpid())]
     bounds = ["--cpu", str(limits.cpu_seconds), "--memory", str(limits.memory_bytes), "--file", str(limits.file_bytes)]
     with _running_lock:
@@ -268,7 +304,10 @@ def _spawn(argv: list[str], cwd: Path, limits: Limits) -> subprocess.Popen[bytes
 def _environment() -> dict[str, str]:
     """Nothing of ours that a decoder has no business to know; no credentials above all."""
     kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "SYSTEMROOT")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {"LC_ALL": "C", "AV_LOG_FORCE_NOCOLOR": "1"}
+    return {name: os.environ[name] for name in kept if name in os.environ} | {
+        "LC_ALL": "C",
+        "AV_LOG_FORCE_NOCOLOR": "1",
+    }
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -319,7 +358,11 @@ class _ProgressReader:
         if key != "progress":
             self._block[key] = value
             return
-        self._report(Progress(frames=_number(self._block.get("frame")), out_seconds=_number(self._block.get("out_time_us")) / 1e6))
+        self._report(
+            Progress(
+                frames=_number(self._block.get("frame")), out_seconds=_number(self._block.get("out_time_us")) / 1e6
+            )
+        )
         self._block = {}
 
 

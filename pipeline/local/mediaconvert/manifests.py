@@ -14,7 +14,8 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from urllib.parse import quote
-from xml.sax.saxutils import quoteattr
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from pipeline.local.mediaconvert.cmaf import Segment, Track
 from pipeline.local.mediaconvert.plan import AudioRendition, CmafGroup, VideoRendition
@@ -69,7 +70,7 @@ def manifests(group: CmafGroup, video: Sequence[PackagedVideo], audio: Sequence[
     return files
 
 
-# --- rates -------------------------------------------------------------------------------------------------------------
+# --- rates -----------------------------------------------------------------------------------------------------------
 
 
 def target_duration(tracks: Sequence[Track]) -> int:
@@ -87,7 +88,7 @@ def average_rate(track: Track) -> int:
 
 
 def peak_rate(track: Track, target: int) -> int:
-    """RFC 8216bis 4.4.6.2: the largest bit rate of any contiguous set of segments lasting 0.5 to 1.5 target durations."""
+    """RFC 8216bis 4.4.6.2: the largest bit rate of any contiguous segments lasting 0.5 to 1.5 target durations."""
     best = Fraction(0)
     sizes = [segment.size * 8 for segment in track.segments]
     seconds = [Fraction(segment.duration, track.timescale) for segment in track.segments]
@@ -102,7 +103,7 @@ def peak_rate(track: Track, target: int) -> int:
     return -(-best.numerator // best.denominator) if best else average_rate(track) + 1
 
 
-# --- HLS ---------------------------------------------------------------------------------------------------------------
+# --- HLS -------------------------------------------------------------------------------------------------------------
 
 
 def media_playlist(name: str, track: Track, target: int) -> str:
@@ -200,8 +201,8 @@ def _audio_only_variants(audio: Sequence[PackagedAudio], target: int) -> Iterato
         average = max(average_rate(item.track) for item in members)
         first = next((item for item in members if item.rendition.default), members[0])
         yield (
-            f'#EXT-X-STREAM-INF:BANDWIDTH={max(peak, average)},AVERAGE-BANDWIDTH={average},CODECS="{first.track.codec}",'
-            f'AUDIO="{clean(group_id)}"'
+            f"#EXT-X-STREAM-INF:BANDWIDTH={max(peak, average)},AVERAGE-BANDWIDTH={average},"
+            f'CODECS="{first.track.codec}",AUDIO="{clean(group_id)}"'
         )
         yield f"{quote(first.rendition.name)}.m3u8"
 
@@ -232,80 +233,108 @@ def _yes(value: bool) -> str:
     return "YES" if value else "NO"
 
 
-# --- DASH --------------------------------------------------------------------------------------------------------------
+# --- DASH ------------------------------------------------------------------------------------------------------------
 
 
 def mpd(group: CmafGroup, video: Sequence[PackagedVideo], audio: Sequence[PackagedAudio]) -> str:
-    tracks = [item.track for item in (*video, *audio)]
-    duration = max(item.track.duration for item in (video or audio))
-    buffer = group.minimum_buffer_seconds or target_duration(tracks)
-    sets = [*([_video_set(group, video)] if video else []), *(_audio_set(number, item, group) for number, item in enumerate(audio, 2))]
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-main:2011" type="static" '
-        f'mediaPresentationDuration="PT{decimal(duration)}S" minBufferTime="PT{buffer}S">\n'
-        f'  <Period id="1" start="PT0S" duration="PT{decimal(duration)}S">\n' + "".join(sets) + "  </Period>\n</MPD>\n"
+    duration = decimal(max(item.track.duration for item in (video or audio)))
+    buffer = group.minimum_buffer_seconds or target_duration([item.track for item in (*video, *audio)])
+    root = ElementTree.Element(
+        "MPD",
+        {
+            "xmlns": "urn:mpeg:dash:schema:mpd:2011",
+            "profiles": "urn:mpeg:dash:profile:isoff-main:2011",
+            "type": "static",
+            "mediaPresentationDuration": f"PT{duration}S",
+            "minBufferTime": f"PT{buffer}S",
+        },
     )
+    period = ElementTree.SubElement(root, "Period", {"id": "1", "start": "PT0S", "duration": f"PT{duration}S"})
+    if video:
+        period.append(_video_set(group, video))
+    period.extend(_audio_set(number, item, group) for number, item in enumerate(audio, 2))
+    ElementTree.indent(root)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
-def _video_set(group: CmafGroup, video: Sequence[PackagedVideo]) -> str:
-    widest, tallest = max(item.track.width for item in video), max(item.track.height for item in video)
-    fastest = max(item.rendition.frame_rate for item in video)
-    attributes = (
-        f'id="1" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1" '
-        f'maxWidth="{widest}" maxHeight="{tallest}" maxFrameRate="{_rate(fastest)}"'
+def _adaptation_set(number: int, kind: str, **more: str) -> Element:
+    fixed = {"id": str(number), "contentType": kind, "mimeType": f"{kind}/mp4"}
+    return Element("AdaptationSet", {**fixed, "segmentAlignment": "true", "startWithSAP": "1", **more})
+
+
+def _video_set(group: CmafGroup, video: Sequence[PackagedVideo]) -> Element:
+    adaptation_set = _adaptation_set(
+        1,
+        "video",
+        maxWidth=str(max(item.track.width for item in video)),
+        maxHeight=str(max(item.track.height for item in video)),
+        maxFrameRate=_rate(max(item.rendition.frame_rate for item in video)),
     )
-    return f"    <AdaptationSet {attributes}>\n" + "".join(_video_representation(group, item) for item in video) + "    </AdaptationSet>\n"
+    for item in video:
+        track, rendition = item.track, item.rendition
+        representation = _representation(rendition.name, track, _bandwidth(group, track, rendition.max_bitrate))
+        size = {"width": str(track.width), "height": str(track.height)}
+        representation.attrib |= size | {"sar": "1:1", "frameRate": _rate(rendition.frame_rate)}
+        representation.append(_template(rendition.name, track))
+        adaptation_set.append(representation)
+    return adaptation_set
 
 
-def _video_representation(group: CmafGroup, item: PackagedVideo) -> str:
-    track, name = item.track, item.rendition.name
-    target = target_duration([track])
-    rate = {"AVERAGE": average_rate(track), "MAX": item.rendition.max_bitrate}.get(group.bandwidth_in_mpd, peak_rate(track, target))
-    return (
-        f'      <Representation id={quoteattr(quote(name))} bandwidth="{rate}" codecs="{track.codec}" width="{track.width}" '
-        f'height="{track.height}" sar="1:1" frameRate="{_rate(item.rendition.frame_rate)}">\n'
-        + _template(name, track)
-        + "      </Representation>\n"
-    )
-
-
-def _audio_set(number: int, item: PackagedAudio, group: CmafGroup) -> str:
+def _audio_set(number: int, item: PackagedAudio, group: CmafGroup) -> Element:
     track, rendition = item.track, item.rendition
-    language = f" lang={quoteattr(rendition.language)}" if rendition.language else ""
-    role = "main" if rendition.default else "alternate"
-    rate = average_rate(track) if group.bandwidth_in_mpd == "AVERAGE" else peak_rate(track, target_duration([track]))
-    label = f"      <Label>{clean(rendition.label).replace('&', '&amp;').replace('<', '&lt;')}</Label>\n"
-    return (
-        f'    <AdaptationSet id="{number}" contentType="audio" mimeType="audio/mp4"{language} segmentAlignment="true" startWithSAP="1">\n'
-        f'      <Role schemeIdUri="urn:mpeg:dash:role:2011" value="{role}"/>\n' + label
-        + f'      <Representation id={quoteattr(quote(rendition.name))} bandwidth="{rate}" codecs="{track.codec}" '
-        f'audioSamplingRate="{track.timescale}">\n'
-        f'        <AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="{track.channels}"/>\n'
-        + _template(rendition.name, track)
-        + "      </Representation>\n    </AdaptationSet>\n"
+    language = {"lang": rendition.language} if rendition.language else {}
+    adaptation_set = _adaptation_set(number, "audio", **language)
+    # The schema's order: the label, then the role.
+    ElementTree.SubElement(adaptation_set, "Label").text = clean(rendition.label)
+    role = {"schemeIdUri": "urn:mpeg:dash:role:2011", "value": "main" if rendition.default else "alternate"}
+    ElementTree.SubElement(adaptation_set, "Role", role)
+    representation = _representation(rendition.name, track, _bandwidth(group, track, None))
+    representation.set("audioSamplingRate", str(track.timescale))
+    scheme = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
+    channels = {"schemeIdUri": scheme, "value": str(track.channels)}
+    ElementTree.SubElement(representation, "AudioChannelConfiguration", channels)
+    representation.append(_template(rendition.name, track))
+    adaptation_set.append(representation)
+    return adaptation_set
+
+
+def _representation(name: str, track: Track, bandwidth: int) -> Element:
+    return Element("Representation", {"id": quote(name), "bandwidth": str(bandwidth), "codecs": track.codec})
+
+
+def _bandwidth(group: CmafGroup, track: Track, maximum: int | None) -> int:
+    """As MpdManifestBandwidthType says; the peak when it says nothing, which is true whatever a player buffers."""
+    if group.bandwidth_in_mpd == "AVERAGE":
+        return average_rate(track)
+    if group.bandwidth_in_mpd == "MAX" and maximum:
+        return maximum
+    return peak_rate(track, target_duration([track]))
+
+
+def _template(name: str, track: Track) -> Element:
+    offset = {"presentationTimeOffset": str(track.priming)} if track.priming else {}
+    template = Element(
+        "SegmentTemplate",
+        {
+            "timescale": str(track.timescale),
+            **offset,
+            "initialization": quote(init_name(name, track)),
+            "media": f"{quote(name)}_$Number%09d$.{extension(track)}",
+            "startNumber": "1",
+        },
     )
+    ElementTree.SubElement(template, "SegmentTimeline").extend(_timeline(track.segments))
+    return template
 
 
-def _template(name: str, track: Track) -> str:
-    offset = f' presentationTimeOffset="{track.priming}"' if track.priming else ""
-    media = f"{quote(name)}_$Number%09d$.{extension(track)}"
-    return (
-        f'        <SegmentTemplate timescale="{track.timescale}"{offset} initialization="{quote(init_name(name, track))}" '
-        f'media="{media}" startNumber="1">\n          <SegmentTimeline>\n'
-        + "".join(_timeline(track.segments))
-        + "          </SegmentTimeline>\n        </SegmentTemplate>\n"
-    )
-
-
-def _timeline(segments: Sequence[Segment]) -> Iterator[str]:
+def _timeline(segments: Sequence[Segment]) -> Iterator[Element]:
     at = 0
     while at < len(segments):
         same = at + 1
         while same < len(segments) and segments[same].duration == segments[at].duration:
             same += 1
-        repeat = f' r="{same - at - 1}"' if same - at > 1 else ""
-        yield f'            <S t="{segments[at].start}" d="{segments[at].duration}"{repeat}/>\n'
+        repeat = {"r": str(same - at - 1)} if same - at > 1 else {}
+        yield Element("S", {"t": str(segments[at].start), "d": str(segments[at].duration), **repeat})
         at = same
 
 

@@ -2,16 +2,16 @@
 
 In: the job's `Settings` in the API's PascalCase, and `SourceFacts`. Out: an `EnginePlan` of plain values, file names
 relative to the job's working directory. Nothing is read, run or written here. What can go wrong: `JobRefused` with
-MediaConvert's code: 1020 no picture for a video output, 1021 no sound for an audio output, 1030 a codec we do not decode,
-1040 settings that do not go together.
+MediaConvert's code: 1020 no picture for a video output, 1021 no sound for an audio output, 1030 a codec we do not
+decode, 1040 settings that do not go together.
 
-One command does the whole job, because decoding is paid once then: the picture is decoded, given a constant frame rate,
-scaled to the largest rendition and from there down step by step (lanczos; a cascade measured cheaper than scaling each
-from the source, and sharper than bicubic), and each x264 writes a fragmented MP4 that cmaf.py cuts into segments without
-copying. Audio is encoded once, however many renditions play with it.
+One command does the whole job, because decoding is paid once then: the picture is decoded, given a constant frame
+rate, scaled to the largest rendition and from there down step by step (lanczos; a cascade measured cheaper than
+scaling each from the source, and sharper than bicubic), and each x264 writes a fragmented MP4 that cmaf.py cuts into
+segments without copying. Audio is encoded once, however many renditions play with it.
 
-The rate control: one QVBR level is two steps of x264's CRF, `crf = 38 - 2 * level`, so that level 8 (MediaConvert's advice
-for 720p and 1080p) is CRF 22, 7 is 24, 9 is 20. MaxBitrate is the VBV's rate, and its size two seconds of that.
+The rate control: one QVBR level is two steps of x264's CRF, `crf = 38 - 2 * level`, so that level 8 (MediaConvert's
+advice for 720p and 1080p) is CRF 22, 7 is 24, 9 is 20. MaxBitrate is the VBV's rate, and its size two seconds of that.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ PRESETS = {"SINGLE_PASS": "veryfast", "SINGLE_PASS_HQ": "medium"}
 PROFILES = {"BASELINE": "baseline", "MAIN": "main", "HIGH": "high"}
 SOUND_MARGIN_SECONDS = 2  # silence beyond the expected end; what is too much is cut when the real end is known
 UNKNOWN_DURATION_SECONDS = 6 * 3600
+SILENCE_ADDED = "MediaConvert added at least 100 milliseconds of audio silence to keep audio and video in sync."
+SOUND_DROPPED = "MediaConvert dropped at least 100 milliseconds of audio to align audio and video."
 
 
 class JobRefused(Exception):
@@ -198,7 +200,9 @@ class _Planner:
         )  # fmt: skip
 
     def _capture_group(self, index: int, group: Mapping[str, Any]) -> CaptureGroup:
-        bucket, prefix, base = self._destination(group["OutputGroupSettings"]["FileGroupSettings"].get("Destination", ""), index)
+        bucket, prefix, base = self._destination(
+            group["OutputGroupSettings"]["FileGroupSettings"].get("Destination", ""), index
+        )
         captures = [
             self._capture(f"OutputGroups[{index}].Outputs[{number}]", index, number, base, output)
             for number, output in enumerate(group["Outputs"])
@@ -227,7 +231,9 @@ class _Planner:
         if probe.video_codec(track.codec) == "UNKNOWN":
             raise JobRefused(1030, f"Video codec [{track.codec}] is not a supported input video codec")
         if track.width < 1 or track.height < 1:
-            raise JobRefused(1040, f"You did not specify resolution for {place} and there is no input resolution to follow.")
+            raise JobRefused(
+                1040, f"You did not specify resolution for {place} and there is no input resolution to follow."
+            )
         return track
 
     def _rotation(self) -> int:
@@ -252,7 +258,12 @@ class _Planner:
         gop = _gop_frames(settings, rate)
         cmfc = output.get("ContainerSettings", {}).get("CmfcSettings", {})
         return VideoRendition(
-            output=number, name=name, file=f"video-{group}-{number}.mp4", picture=picture, frame_rate=rate, gop_frames=gop,
+            output=number,
+            name=name,
+            file=f"video-{group}-{number}.mp4",
+            picture=picture,
+            frame_rate=rate,
+            gop_frames=gop,
             max_bitrate=settings["MaxBitrate"],
             audio_groups=tuple(part.strip() for part in cmfc.get("AudioRenditionSets", "").split(",") if part.strip()),
             i_frame_playlist=cmfc.get("IFrameOnlyManifest") == "INCLUDE",
@@ -270,7 +281,9 @@ class _Planner:
         if settings.get("FramerateControl", "INITIALIZE_FROM_SOURCE") == "SPECIFIED":
             return Fraction(settings["FramerateNumerator"], settings["FramerateDenominator"])
         if track.frame_rate is None:
-            raise JobRefused(1040, f"You did not specify framerate for {place} and there is no input framerate to follow.")
+            raise JobRefused(
+                1040, f"You did not specify framerate for {place} and there is no input framerate to follow."
+            )
         return track.frame_rate
 
     def _capture(self, place: str, group: int, number: int, base: str, output: Mapping[str, Any]) -> Capture:
@@ -289,13 +302,13 @@ class _Planner:
             quality=settings.get("Quality", 80),
         )
 
-    # --- the picture's way through the filters -------------------------------------------------------------------------
+    # --- the picture's way through the filters -----------------------------------------------------------------------
 
     def _pictures(self, video: list[VideoRendition], captures: list[Capture]) -> list[Any]:
         track = self.facts.video[0]
         rate = max((rendition.frame_rate for rendition in video), default=track.frame_rate or Fraction(25))
-        # Rotation is done below, where the size is known; ffmpeg's own would come before everything else. A changed size
-        # in mid-film is the scaler's business: a rebuilt graph would begin its frame rate from 0 again.
+        # Rotation is done below, where the size is known; ffmpeg's own would come before everything else. A size that
+        # changes in mid-film is the scaler's business: a rebuilt graph would begin its frame rate from 0 again.
         source = graph.input(f"file:{SOURCE}", noautorotate=None, reinit_filter=0, **INPUT_GUARDS)
         stream = self._deinterlaced(source[str(track.index)], track, rate)
         stream = stream.filter("fps", fps=_ratio(rate), start_time=0)
@@ -306,7 +319,7 @@ class _Planner:
             takers = [*step.video, *step.captures]
             if position < len(steps) - 1:
                 takers.append(None)  # the next, smaller step
-            for taker, branch in zip(takers, _split(stream, len(takers))):
+            for taker, branch in zip(takers, _split(stream, len(takers)), strict=True):
                 if taker is None:
                     stream = branch
                 elif isinstance(taker, VideoRendition):
@@ -386,19 +399,26 @@ class _Planner:
         if number > len(self.facts.audio):
             raise JobRefused(
                 1040,
-                f"Invalid audio track specified for audio_selector [{name}]. Audio track [{number}] not found in input container.",
+                f"Invalid audio track specified for audio_selector [{name}]. Audio track [{number}] not found in input "
+                "container.",
             )
         track = self.facts.audio[number - 1]
         if probe.audio_codec(track.codec) == "UNKNOWN" or not track.channels:
-            raise JobRefused(1030, f"Audio codec [{track.codec}] for track [{number}] is not a supported input audio codec")
+            raise JobRefused(
+                1030, f"Audio codec [{track.codec}] for track [{number}] is not a supported input audio codec"
+            )
         return track
 
     def _sounds(self, picture_seconds: float | None) -> Iterator[Any]:
         for file, track, settings in self.sound_outputs:
             source = graph.input(f"file:{SOURCE}", noautorotate=None, reinit_filter=0, **INPUT_GUARDS)
-            layout = {"CODING_MODE_1_0": "mono", "CODING_MODE_2_0": "stereo", "CODING_MODE_5_1": "5.1"}[settings["CodingMode"]]
+            layout = {"CODING_MODE_1_0": "mono", "CODING_MODE_2_0": "stereo", "CODING_MODE_5_1": "5.1"}[
+                settings["CodingMode"]
+            ]
             # A track that begins late is filled with silence from 0, one with holes is filled in them.
-            stream = source[str(track.index)].filter("aresample", settings["SampleRate"], **{"async": 1, "first_pts": 0})
+            stream = source[str(track.index)].filter(
+                "aresample", settings["SampleRate"], **{"async": 1, "first_pts": 0}
+            )
             stream = stream.filter("aformat", sample_fmts="fltp", channel_layouts=layout)
             if picture_seconds is not None:
                 stream = stream.filter("apad", whole_dur=f"{picture_seconds + SOUND_MARGIN_SECONDS:.3f}")
@@ -408,7 +428,7 @@ class _Planner:
                 **{"c:a": "aac", "b:a": settings["Bitrate"], "profile:a": "aac_low"},
             )  # fmt: skip
 
-    # --- lengths and limits --------------------------------------------------------------------------------------------
+    # --- lengths and limits ------------------------------------------------------------------------------------------
 
     def _duration(self, has_picture: bool) -> float | None:
         tracks = self.facts.video[:1] if has_picture else tuple(track for _, track, _ in self.sound_outputs)
@@ -425,19 +445,17 @@ class _Planner:
             if picture is None or sound is None:
                 continue
             if picture - sound >= 0.1:
-                self.warnings.append(
-                    Warned(240000, "MediaConvert added at least 100 milliseconds of audio silence to keep audio and video in sync.")
-                )
+                self.warnings.append(Warned(240000, SILENCE_ADDED))
             elif sound - picture >= 0.1:
-                self.warnings.append(
-                    Warned(240001, "MediaConvert dropped at least 100 milliseconds of audio to align audio and video.")
-                )
+                self.warnings.append(Warned(240001, SOUND_DROPPED))
 
     def _limits(self, duration: float | None, video: list[VideoRendition]) -> Limits:
         """Generous, since a slow laptop is no error, but finite: a film that never ends must."""
         seconds = duration or UNKNOWN_DURATION_SECONDS
         pixels = sum(r.picture.frame[0] * r.picture.frame[1] * r.frame_rate for r in video) or 1
-        slowest = max(10, float(pixels) / 1_000_000)  # CPU seconds for one of film on a core that encodes a megapixel a second
+        slowest = max(
+            10, float(pixels) / 1_000_000
+        )  # CPU seconds for one of film on a core that encodes a megapixel a second
         wall = 600 + seconds * slowest
         largest = max([r.max_bitrate for r in video], default=1_000_000)
         return Limits(
@@ -448,13 +466,13 @@ class _Planner:
         )
 
 
-# --- geometry ----------------------------------------------------------------------------------------------------------
+# --- geometry --------------------------------------------------------------------------------------------------------
 
 
 def place_picture(
     frame: tuple[int, int], shape: Fraction, behaviour: str, source: tuple[Fraction, Fraction]
 ) -> Picture:
-    """Where a picture of this shape (width over height, in output pixels) goes in a frame, by MediaConvert's ScalingBehavior."""
+    """Where a picture of this shape (width over height, in output pixels) goes, by MediaConvert's ScalingBehavior."""
     if behaviour == "STRETCH_TO_OUTPUT":
         return Picture(frame, frame)
     if behaviour == "FILL":
@@ -510,7 +528,7 @@ def _pixel_aspect(settings: Mapping[str, Any]) -> Fraction:
     return Fraction(1)
 
 
-# --- the cascade -------------------------------------------------------------------------------------------------------
+# --- the cascade -----------------------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass
@@ -523,8 +541,8 @@ class _Step:
 def _cascade(video: list[VideoRendition], captures: list[Capture], source: tuple[int, int]) -> list[_Step]:
     """The sizes to scale to, largest first, each with the outputs that take it.
 
-    A capture takes the smallest step that is not smaller than itself and is scaled after its frames are picked; it never
-    makes the cascade scale every frame to one more size.
+    A capture takes the smallest step that is not smaller than itself and is scaled after its frames are picked; it
+    never makes the cascade scale every frame to one more size.
     """
     sizes = sorted({rendition.picture.inner for rendition in video}, key=lambda size: size[0] * size[1], reverse=True)
     steps = [_Step(size) for size in sizes] or [_Step(source)]
@@ -560,17 +578,21 @@ def _framed(stream: Any, picture: Picture) -> Any:
 
 
 def _tone_mapped(stream: Any, track: VideoTrack, width: int, height: int) -> Any:
-    """HDR to SDR: scaled first, because the work is in floating point; then linear light, BT.709's primaries, a soft curve."""
+    """HDR to SDR: scaled first, as the work is in floating point; then linear light, BT.709's primaries, a soft curve.
+
+    The curve bends highlights alone (mobius) and takes their colour out as they clip (desat): without that, the white
+    sky of a phone's HLG film comes out yellow. 203 cd/m2 is BT.2408's level for white paper.
+    """
     source = {"pin": track.color_primaries, "min": track.color_matrix, "tin": track.color_transfer}
     known = {key: value for key, value in source.items() if value != "unknown"}
     stream = stream.filter("zscale", w=width, h=height, filter="lanczos", t="linear", npl=203, **known)
     stream = stream.filter("format", "gbrpf32le").filter("zscale", p="bt709")
-    stream = stream.filter("tonemap", tonemap="mobius", desat=0)
+    stream = stream.filter("tonemap", tonemap="mobius", desat=2)
     stream = stream.filter("zscale", t="bt709", m="bt709", r="tv", dither="ordered")
     return stream.filter("format", "yuv420p")
 
 
-# --- colours -----------------------------------------------------------------------------------------------------------
+# --- colours ---------------------------------------------------------------------------------------------------------
 
 _GAMMAS_LIKE_BT709 = ("unknown", "iec61966-2-4", "bt1361e", "bt2020-10", "bt2020-12")
 
@@ -580,7 +602,7 @@ def _keepable_matrix(track: VideoTrack) -> bool:
 
 
 def output_colors(track: VideoTrack) -> dict[str, str]:
-    """How the output describes its colours. What the source does not say is what a television of its size would assume."""
+    """How the output describes its colours. What the source leaves out is what a television of its size assumes."""
     if track.is_hdr or not _keepable_matrix(track):
         return {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
     if track.height >= 720 or track.width >= 1280:
@@ -595,7 +617,7 @@ def output_colors(track: VideoTrack) -> dict[str, str]:
     }
 
 
-# --- encoders ----------------------------------------------------------------------------------------------------------
+# --- encoders --------------------------------------------------------------------------------------------------------
 
 
 def crf(settings: Mapping[str, Any], picture: Picture) -> float:
@@ -616,8 +638,12 @@ def _gops_per_segment(index: int, video: list[VideoRendition], seconds: Fraction
     if not lengths:
         return None
     if len(lengths) > 1:
-        shown = ", ".join(f"{rendition.name} {float(rendition.gop_frames / rendition.frame_rate):.4f} s" for rendition in video)
-        raise JobRefused(1040, f"OutputGroups[{index}]: the GOPs of the renditions differ in length and cannot be aligned: {shown}")
+        shown = ", ".join(
+            f"{rendition.name} {float(rendition.gop_frames / rendition.frame_rate):.4f} s" for rendition in video
+        )
+        raise JobRefused(
+            1040, f"OutputGroups[{index}]: the GOPs of the renditions differ in length and cannot be aligned: {shown}"
+        )
     gop = lengths.pop()
     count = seconds / gop
     nearest = round(count)
@@ -628,7 +654,8 @@ def _gops_per_segment(index: int, video: list[VideoRendition], seconds: Fraction
 
 
 LEVELS = {  # H.264 table A-1: macroblocks per second, macroblocks per frame
-    "1": (1485, 99), "1.1": (3000, 396), "1.2": (6000, 396), "1.3": (11880, 396), "2": (11880, 396), "2.1": (19800, 792),
+    "1": (1485, 99), "1.1": (3000, 396), "1.2": (6000, 396), "1.3": (11880, 396), "2": (11880, 396),
+    "2.1": (19800, 792),
     "2.2": (20250, 1620), "3": (40500, 1620), "3.1": (108000, 3600), "3.2": (216000, 5120), "4": (245760, 8192),
     "4.1": (245760, 8192), "4.2": (522240, 8704), "5": (589824, 22080), "5.1": (983040, 36864), "5.2": (2073600, 36864),
 }  # fmt: skip
@@ -643,8 +670,8 @@ def _level(place: str, settings: Mapping[str, Any], picture: Picture, rate: Frac
     if blocks > LEVELS[level][1] or blocks * rate > LEVELS[level][0]:
         raise JobRefused(
             1040,
-            f"Error initializing encoder for video target [{place}] [initialization failed: Invalid level specified for the "
-            "selected framerate or resolution.]",
+            f"Error initializing encoder for video target [{place}] [initialization failed: Invalid level specified "
+            "for the selected framerate or resolution.]",
         )
     return level
 
@@ -668,7 +695,8 @@ def _x264_options(
         "bf": 0 if profile == "BASELINE" else settings.get("NumberBFramesBetweenReferenceFrames", 3),
         "refs": settings.get("NumberReferenceFrames", 3),
         "b_strategy": 0 if settings.get("DynamicSubGop") == "STATIC" else 1,
-        # 608/708 captions in the pictures would pass through, unannounced; MediaConvert drops them without a caption output.
+        # 608/708 captions inside the pictures would pass through unannounced; MediaConvert drops them, too, unless a
+        # caption output asks for them.
         "a53cc": 0,
     }
     level = _level(place, settings, picture, rate)
@@ -722,7 +750,9 @@ def _captured(stream: Any, capture: Capture, size: tuple[int, int]) -> Any:
     stream = stream.filter("select", f"isnan(prev_t)+gt(floor(t/{every:g}+1e-6),floor(prev_t/{every:g}+1e-6))")
     if size != capture.picture.inner:
         stream = _scaled(stream, capture.picture.inner)
-    stream = _framed(stream, capture.picture).filter("setsar", "1").filter("scale", out_range="pc").filter("format", "yuvj420p")
+    stream = _framed(stream, capture.picture).filter("setsar", "1")
+    # JPEG knows no other matrix than BT.601's, in full range.
+    stream = stream.filter("scale", out_range="pc", out_color_matrix="bt601").filter("format", "yuvj420p")
     quality = round(2 + (100 - capture.quality) * 29 / 99)
     return graph.output(
         stream, f"{capture.file}.%07d.jpg", f="image2", start_number=0, fps_mode="passthrough", map_metadata=-1,
@@ -730,7 +760,7 @@ def _captured(stream: Any, capture: Capture, size: tuple[int, int]) -> Any:
     )  # fmt: skip
 
 
-# --- small words -------------------------------------------------------------------------------------------------------
+# --- small words -----------------------------------------------------------------------------------------------------
 
 
 def _ratio(value: Fraction) -> str:

@@ -1,12 +1,12 @@
 """Probe a file: what is in it, for the planner (`SourceFacts`) and in the words of MediaConvert's Probe operation.
 
-In: a local file, and the URL its owner knows it by. Out: `read_facts` gives the facts as plain values; `probe_file` gives
-one ProbeResult in the API's PascalCase. What can go wrong: `ProbeRefused` with MediaConvert's numeric code and a message
-in MediaConvert's words: 1010 not a film (or a playlist posing as one), 1075 a broken structure (no moov box), 1522 when
-reading it took too long.
+In: a local file, and the URL its owner knows it by. Out: `read_facts` gives the facts as plain values; `probe_file`
+gives one ProbeResult in the API's PascalCase. What can go wrong: `ProbeRefused` with MediaConvert's numeric code and a
+message in MediaConvert's words: 1010 not a film (or a playlist posing as one), 1030 a picture in a codec MediaConvert
+does not take, 1075 a broken structure (no moov box), 1522 when reading it took too long.
 
-ffprobe reads the headers and decodes the first frames, because HDR10 metadata, closed captions and interlacing are often
-in the frames alone. `parse` is pure: ffprobe's JSON in, facts out.
+ffprobe reads the headers and decodes the first frames, because HDR10 metadata, closed captions and interlacing are
+often in the frames alone. `parse` is pure: ffprobe's JSON in, facts out.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ HDR_TRANSFERS = ("smpte2084", "arib-std-b67")
 
 # The rates films are made in. A header's average is snapped to one of these when it is within a part in 500 of it.
 STANDARD_RATES = tuple(
-    Fraction(n, d)
-    for n, d in [(24000, 1001), (24, 1), (25, 1), (30000, 1001), (30, 1), (48000, 1001), (48, 1), (50, 1), (60000, 1001)]
-    + [(60, 1), (10, 1), (12, 1), (15000, 1001), (15, 1), (100, 1), (120000, 1001), (120, 1)]
-)
+    Fraction(rate)
+    for rate in (
+        "24000/1001", "24", "25", "30000/1001", "30", "48000/1001", "48", "50", "60000/1001", "60", "10", "12",
+        "15000/1001", "15", "100", "120000/1001", "120",
+    )
+)  # fmt: skip
 
 
 class ProbeRefused(Exception):
@@ -98,7 +100,7 @@ class SourceFacts:
     programs: tuple[dict[str, Any], ...] = dataclasses.field(repr=False, compare=False, default=())
 
 
-# --- reading -----------------------------------------------------------------------------------------------------------
+# --- reading ---------------------------------------------------------------------------------------------------------
 
 
 def probe_file(path: Path, url: str) -> dict[str, Any]:
@@ -131,6 +133,9 @@ def _refusal(url: str, path: Path, errors: tuple[str, ...]) -> ProbeRefused:
     detail = "\n".join(errors)
     if "moov atom not found" in detail:
         return ProbeRefused(1075, _unopened(url, "no moov box found in file"), detail)
+    unknown = re.search(r"Codec \((\w+)\) not on whitelist", detail)
+    if unknown:
+        return ProbeRefused(1030, f"Video codec [{unknown.group(1)}] is not a supported input video codec", detail)
     if _is_playlist(path):
         return ProbeRefused(1010, _unopened(url, "The file is a playlist, not a film"), detail)
     return ProbeRefused(1010, _unopened(url, "No parser found for container"), detail)
@@ -142,7 +147,7 @@ def _is_playlist(path: Path) -> bool:
     return head.startswith((b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD"))
 
 
-# --- ffprobe's JSON to facts -------------------------------------------------------------------------------------------
+# --- ffprobe's JSON to facts -----------------------------------------------------------------------------------------
 
 
 def parse(answer: dict[str, Any], size: int, missing_bytes: int = 0) -> SourceFacts:
@@ -236,7 +241,7 @@ def _ratio(text: str | None) -> Fraction | None:
 
 
 def _frame_rate(stream: dict[str, Any]) -> Fraction | None:
-    """The average, snapped to a standard rate. r_frame_rate is a guess at a common tick and may say 57600 for a screen film."""
+    """The average, snapped to a standard rate. r_frame_rate guesses at a common tick: 57600 for a screen film."""
     nominal, average = _ratio(stream.get("r_frame_rate")), _ratio(stream.get("avg_frame_rate"))
     rate = average or (nominal if nominal and nominal <= 120 else None)
     if rate is None:
@@ -258,7 +263,7 @@ def _rotation(side_data: list[dict[str, Any]]) -> int:
 
 
 def clockwise_rotation(counter_clockwise: float, matrix: str) -> int:
-    """ffprobe counts against the clock, MediaConvert with it. Within one degree of a right angle counts; a mirror does not."""
+    """ffprobe counts against the clock, MediaConvert with it. A degree off a right angle is let pass, a mirror not."""
     cells = [int(cell) for line in matrix.strip().splitlines() for cell in line.partition(":")[2].split()]
     if len(cells) == 9 and cells[0] * cells[4] - cells[1] * cells[3] < 0:
         return 0
@@ -281,30 +286,32 @@ def _interlaced(stream: dict[str, Any], frames: list[dict[str, Any]]) -> bool:
     return stream.get("field_order") in ("tt", "bb", "tb", "bt")
 
 
-# --- facts to MediaConvert's words -------------------------------------------------------------------------------------
+# --- facts to MediaConvert's words -----------------------------------------------------------------------------------
 
 VIDEO_CODECS = {
-    "av1": "AV1", "h264": "AVC", "dvvideo": "DV", "h263": "H263", "hevc": "HEVC", "jpeg2000": "JPEG2000", "mjpeg": "MJPEG",
-    "mpeg1video": "MPEG1", "mpeg4": "MP4V", "mpeg2video": "MPEG2", "prores": "PRORES", "qtrle": "QTRLE", "theora": "THEORA",
-    "rawvideo": "UNCOMPRESSED", "v210": "UNCOMPRESSED", "vc1": "VC1", "wmv3": "VC1", "dnxhd": "VC3", "vp8": "VP8", "vp9": "VP9",
+    "av1": "AV1", "h264": "AVC", "dvvideo": "DV", "h263": "H263", "hevc": "HEVC", "jpeg2000": "JPEG2000",
+    "mjpeg": "MJPEG", "mpeg1video": "MPEG1", "mpeg4": "MP4V", "mpeg2video": "MPEG2", "prores": "PRORES",
+    "qtrle": "QTRLE", "theora": "THEORA", "rawvideo": "UNCOMPRESSED", "v210": "UNCOMPRESSED", "vc1": "VC1",
+    "wmv3": "VC1", "dnxhd": "VC3", "vp8": "VP8", "vp9": "VP9",
 }  # fmt: skip
 AUDIO_CODECS = {
     "aac": "AAC", "aac_latm": "AAC", "ac3": "AC3", "amr_nb": "AMR", "amr_wb": "AMR", "eac3": "EAC3", "flac": "FLAC",
-    "mp2": "MP2", "mp3": "MP3", "opus": "OPUS", "vorbis": "VORBIS", "wmav1": "WMA", "wmav2": "WMA2", "wmapro": "WMAPRO",
-    "s302m": "PCM",
+    "mp2": "MP2", "mp3": "MP3", "opus": "OPUS", "vorbis": "VORBIS", "wmav1": "WMA", "wmav2": "WMA2",
+    "wmapro": "WMAPRO", "s302m": "PCM",
 }  # fmt: skip
 DATA_CODECS = {"eia_608": "C608", "webvtt": "WEBVTT"}
 
 PRIMARIES = {
-    "bt709": "ITU_709", "bt470m": "ITU_470M", "bt470bg": "ITU_470BG", "smpte170m": "SMPTE_170M", "smpte240m": "SMPTE_240M",
-    "film": "GENERIC_FILM", "bt2020": "ITU_2020", "smpte428": "SMPTE_428_1", "smpte431": "SMPTE_431_2",
-    "smpte432": "SMPTE_EG_432_1", "ebu3213": "EBU_3213_E",
+    "bt709": "ITU_709", "bt470m": "ITU_470M", "bt470bg": "ITU_470BG", "smpte170m": "SMPTE_170M",
+    "smpte240m": "SMPTE_240M", "film": "GENERIC_FILM", "bt2020": "ITU_2020", "smpte428": "SMPTE_428_1",
+    "smpte431": "SMPTE_431_2", "smpte432": "SMPTE_EG_432_1", "ebu3213": "EBU_3213_E",
 }  # fmt: skip
 TRANSFERS = {
     "bt709": "ITU_709", "gamma22": "ITU_470M", "bt470m": "ITU_470M", "gamma28": "ITU_470BG", "bt470bg": "ITU_470BG",
-    "smpte170m": "SMPTE_170M", "smpte240m": "SMPTE_240M", "linear": "LINEAR", "log100": "LOG10_2", "log316": "LOC10_2_5",
-    "iec61966-2-4": "IEC_61966_2_4", "bt1361e": "ITU_1361", "iec61966-2-1": "IEC_61966_2_1", "bt2020-10": "ITU_2020_10bit",
-    "bt2020-12": "ITU_2020_12bit", "smpte2084": "SMPTE_2084", "smpte428": "SMPTE_428_1", "arib-std-b67": "ARIB_B67",
+    "smpte170m": "SMPTE_170M", "smpte240m": "SMPTE_240M", "linear": "LINEAR", "log100": "LOG10_2",
+    "log316": "LOC10_2_5", "iec61966-2-4": "IEC_61966_2_4", "bt1361e": "ITU_1361", "iec61966-2-1": "IEC_61966_2_1",
+    "bt2020-10": "ITU_2020_10bit", "bt2020-12": "ITU_2020_12bit", "smpte2084": "SMPTE_2084",
+    "smpte428": "SMPTE_428_1", "arib-std-b67": "ARIB_B67",
 }  # fmt: skip
 MATRICES = {
     "gbr": "RGB", "bt709": "ITU_709", "fcc": "FCC", "bt470bg": "ITU_470BG", "smpte170m": "SMPTE_170M",
@@ -323,7 +330,8 @@ def audio_codec(name: str) -> str:
 
 def probe_result(facts: SourceFacts) -> dict[str, Any]:
     tracks = sorted(
-        [*map(_video_entry, facts.video), *map(_audio_entry, facts.audio), *_data_entries(facts)], key=lambda track: track["Index"]
+        [*map(_video_entry, facts.video), *map(_audio_entry, facts.audio), *_data_entries(facts)],
+        key=lambda track: track["Index"],
     )
     container = {
         "Format": container_format(facts),
@@ -341,10 +349,20 @@ def container_format(facts: SourceFacts) -> str | None:
     """MediaConvert tells MP4 from QuickTime and 3GP, WebM from Matroska; ffmpeg has one demuxer for each family."""
     brand = facts.raw_format.get("tags", {}).get("major_brand", "").strip()
     if facts.format.startswith("mov,"):
-        return {"qt": "quicktime", "3g2a": "three_g2", "3g2b": "three_g2"}.get(brand, "three_gp" if brand.startswith("3gp") else "mp4")
+        return {"qt": "quicktime", "3g2a": "three_g2", "3g2b": "three_g2"}.get(
+            brand, "three_gp" if brand.startswith("3gp") else "mp4"
+        )
     if facts.format.startswith("matroska"):
         return "webm" if _only_webm(facts) else "matroska"
-    names = {"mpegts": "mpegts", "mpeg": "mpegps", "wav": "wave", "avi": "avi", "mxf": "mxf", "mp3": "mp3", "flac": "flac"}
+    names = {
+        "mpegts": "mpegts",
+        "mpeg": "mpegps",
+        "wav": "wave",
+        "avi": "avi",
+        "mxf": "mxf",
+        "mp3": "mp3",
+        "flac": "flac",
+    }
     names |= {"asf": "asf", "ogg": "ogg", "aac": "aac", "ac3": "ac3", "eac3": "eac3"}
     return names.get(facts.format)
 
@@ -369,7 +387,9 @@ def _video_entry(track: VideoTrack) -> dict[str, Any]:
     }
     aspect = {
         "SampleAspectRatio": _aspect(track.sample_aspect),
-        "DisplayAspectRatio": _aspect(Fraction(track.width, track.height) * track.sample_aspect) if track.height else None,
+        "DisplayAspectRatio": _aspect(Fraction(track.width, track.height) * track.sample_aspect)
+        if track.height
+        else None,
     }
     size = {"Width": track.width, "Height": track.height, "BitDepth": track.bit_depth}
     properties = {
@@ -392,9 +412,12 @@ def _video_entry(track: VideoTrack) -> dict[str, Any]:
 def _codec_metadata(track: VideoTrack) -> dict[str, Any]:
     first = next((frame for frame in track.raw["frames"] if frame.get("interlaced_frame")), {})
     order = {1: "TopFieldFirst", 0: "BottomFieldFirst"}.get(first.get("top_field_first")) if first else None
-    order = order or {"tt": "TopFieldFirst", "tb": "TopFieldFirst", "bb": "BottomFieldFirst", "bt": "BottomFieldFirst"}.get(
-        track.raw.get("field_order", "")
-    )
+    order = order or {
+        "tt": "TopFieldFirst",
+        "tb": "TopFieldFirst",
+        "bb": "BottomFieldFirst",
+        "bt": "BottomFieldFirst",
+    }.get(track.raw.get("field_order", ""))
     kinds = {d.get("side_data_type", "") for d in track.raw["side_data_list"]}
     return {
         "Profile": track.raw.get("profile"),
@@ -420,7 +443,13 @@ def _chroma(pixel_format: str) -> str | None:
     found = re.match(r"yuv[aj]?(4\d\d)p", pixel_format)
     if found:
         return ":".join(found.group(1))
-    return "4:2:0" if pixel_format.startswith(("nv12", "p010")) else "4:4:4" if pixel_format.startswith(("gbr", "rgb", "bgr")) else None
+    return (
+        "4:2:0"
+        if pixel_format.startswith(("nv12", "p010"))
+        else "4:4:4"
+        if pixel_format.startswith(("gbr", "rgb", "bgr"))
+        else None
+    )
 
 
 def _side_data(track: VideoTrack, kind: str) -> dict[str, Any]:
@@ -496,7 +525,11 @@ def _data_entries(facts: SourceFacts) -> list[dict[str, Any]]:
                 "TrackType": "data",
                 "Codec": DATA_CODECS.get(stream.get("codec_name", ""), "UNKNOWN"),
                 "Duration": _seconds(stream.get("duration")),
-                "DataProperties": {"LanguageCode": language.upper() if re.fullmatch("[a-z]{3}", language) and language != "und" else None},
+                "DataProperties": {
+                    "LanguageCode": language.upper()
+                    if re.fullmatch("[a-z]{3}", language) and language != "und"
+                    else None
+                },
             }
         )
     if any(track.closed_captions for track in facts.video):
@@ -508,7 +541,9 @@ def _data_entries(facts: SourceFacts) -> list[dict[str, Any]]:
 
 def _mappings(facts: SourceFacts, tracks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One mapping per programme of a transport stream; every other container is one programme."""
-    groups = [{s["index"] + 1 for s in program.get("streams", [])} for program in facts.programs] or [{t["Index"] for t in tracks}]
+    groups = [{s["index"] + 1 for s in program.get("streams", [])} for program in facts.programs] or [
+        {t["Index"] for t in tracks}
+    ]
     kinds = (("VideoTrackIndexes", "video"), ("AudioTrackIndexes", "audio"), ("DataTrackIndexes", "data"))
     return [
         {name: [t["Index"] for t in tracks if t["TrackType"] == kind and t["Index"] in group] for name, kind in kinds}

@@ -1,12 +1,12 @@
 """Move bytes between S3 and the disk: the source down, every output up, in a small pool of threads.
 
 In: an endpoint URL, s3:// URLs, files and byte ranges. Out: the source as a file; objects with MediaConvert's
-Content-Type and, as in AWS, no Cache-Control. What can go wrong: `TransferFailed` with MediaConvert's code: 1404 no such
-object or bucket, 1401 denied, 1517 a write that failed, 3408/3450 a read that failed or never ended.
+Content-Type and, as in AWS, no Cache-Control. What can go wrong: `TransferFailed` with MediaConvert's code: 1404 no
+such object or bucket, 1401 denied, 1517 a write that failed, 3408/3450 a read that failed or never ended.
 
 It reads the *current* object, as MediaConvert does: the API has no field for a version. When the object is replaced
-during a download, the parts would be of two films; each part therefore asks for the ETag of the first (If-Match), and the
-download begins again.
+during a download, the parts would be of two films; each part therefore asks for the ETag of the first (If-Match), and
+the download begins again.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def split_url(url: str) -> tuple[str, str]:
     return bucket, key
 
 
-# --- down --------------------------------------------------------------------------------------------------------------
+# --- down ------------------------------------------------------------------------------------------------------------
 
 
 def download(client: Any, url: str, path: Path, report: Callable[[int, int], None] = lambda done, size: None) -> Source:
@@ -100,7 +100,9 @@ def download(client: Any, url: str, path: Path, report: Callable[[int, int], Non
             return source
         except _Replaced:
             continue
-    raise TransferFailed(3450, f"Unable to open input file [{url}]: [The object was replaced {RESTARTS} times while it was read]")
+    raise TransferFailed(
+        3450, f"Unable to open input file [{url}]: [The object was replaced {RESTARTS} times while it was read]"
+    )
 
 
 def _head(client: Any, url: str, bucket: str, key: str) -> Source:
@@ -141,9 +143,11 @@ def _range(client: Any, url: str, source: Source, start: int, end: int):
 
     at = start
     try:
-        # Opened again where it broke off: a long read may lose its connection without anything being wrong with the film.
+        # Opened again where it broke off: a long read may lose its connection, and nothing be wrong with the film.
         for attempt in range(5):
-            answer = client.get_object(Bucket=source.bucket, Key=source.key, Range=f"bytes={at}-{end - 1}", IfMatch=source.etag)
+            answer = client.get_object(
+                Bucket=source.bucket, Key=source.key, Range=f"bytes={at}-{end - 1}", IfMatch=source.etag
+            )
             try:
                 for piece in answer["Body"].iter_chunks(1 << 20):
                     yield at, piece
@@ -153,7 +157,9 @@ def _range(client: Any, url: str, source: Source, start: int, end: int):
                     raise
             if at >= end:
                 return
-        raise TransferFailed(3450, f"Unable to open input file [{url}]: [The object ended at byte {at} of {source.size}]")
+        raise TransferFailed(
+            3450, f"Unable to open input file [{url}]: [The object ended at byte {at} of {source.size}]"
+        )
     except ClientError as error:
         if error.response["ResponseMetadata"].get("HTTPStatusCode") in (412, 416):
             raise _Replaced from error
@@ -165,14 +171,18 @@ def _range(client: Any, url: str, source: Source, start: int, end: int):
 def _read_failure(url: str, error: Exception, what: str) -> TransferFailed:
     status = getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode")
     if status == 404:
-        return TransferFailed(1404, f"Unable to open input file [{url}]: [Failed probe/open: [Can't read input stream: [Failed to read data: {what}]]]")
+        return TransferFailed(1404, _unreadable(url, what))
     if status in (401, 403):
-        denied = f"Access denied to [{url}]"
-        return TransferFailed(1401, f"Unable to open input file [{url}]: [Failed probe/open: [Can't read input stream: [Failed to read data: {denied}]]]")
+        return TransferFailed(1401, _unreadable(url, f"Access denied to [{url}]"))
     return TransferFailed(3450, f"Unable to open input file [{url}]: [Failed to read data: {what}: {error}]")
 
 
-# --- up ----------------------------------------------------------------------------------------------------------------
+def _unreadable(url: str, why: str) -> str:
+    reason = f"Can't read input stream: [Failed to read data: {why}]"
+    return f"Unable to open input file [{url}]: [Failed probe/open: [{reason}]]"
+
+
+# --- up --------------------------------------------------------------------------------------------------------------
 
 
 class Uploader:
@@ -205,12 +215,17 @@ class Uploader:
             future.result()
 
     def close(self) -> None:
+        """Begin nothing more; what is being written is written to its end, so that no object is left half said."""
         self._failed.set()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _put(self, bucket: str, key: str, read: Callable[[], bytes]) -> None:
         if not self._failed.is_set():
-            self._try(bucket, key, lambda: self._client.put_object(Bucket=bucket, Key=key, Body=read(), ContentType=content_type(key)))
+            self._try(
+                bucket,
+                key,
+                lambda: self._client.put_object(Bucket=bucket, Key=key, Body=read(), ContentType=content_type(key)),
+            )
 
     def _put_file(self, bucket: str, key: str, path: Path) -> None:
         if self._failed.is_set():
@@ -237,7 +252,9 @@ def _write_failure(url: str, error: Exception) -> TransferFailed:
     if status in (401, 403):
         return TransferFailed(1401, f"Unable to write to output file [{url}]: [Failed to write data: Access Denied]")
     if status == 404:
-        return TransferFailed(1404, f"Unable to write to output file [{url}]: [Failed to write data: the bucket does not exist]")
+        return TransferFailed(
+            1404, f"Unable to write to output file [{url}]: [Failed to write data: the bucket does not exist]"
+        )
     return TransferFailed(1517, f"Unable to write to output file [{url}]: [Failed to write data: {error}]")
 
 

@@ -1,8 +1,8 @@
 """The worker: one process for one job, from the source in S3 to the outputs in S3.
 
-In: one JSON line on standard input {"job_id", "settings", "endpoint_url", "region", "account", "scratch_dir"}. Out: JSON
-lines on standard output: `input`, `progress`, `warning`, and at last `complete` or `error` with MediaConvert's code.
-What can go wrong is all told in that last line; a process that ends without one has crashed.
+In: one JSON line on standard input {"job_id", "settings", "endpoint_url", "region", "account", "scratch_dir"}. Out:
+JSON lines on standard output: `input`, `progress`, `warning`, and at last `complete` or `error` with MediaConvert's
+code. What can go wrong is all told in that last line; a process that ends without one has crashed.
 
 Standard input stays open as a leash: when it ends, the service has gone or the job was cancelled, and the worker kills
 ffmpeg and exits at once. If the worker itself is killed, the kernel kills ffmpeg (confine.py). Nothing outside the
@@ -11,6 +11,7 @@ scratch directory is ever deleted.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -37,7 +38,9 @@ def main() -> int:
     mouth = Mouth(sys.stdout.buffer)
     try:
         do_job(request, mouth)
-    except Exception as error:  # every failure has a code; one without is ours, and is told as MediaConvert tells its own
+    except (
+        Exception
+    ) as error:  # every failure has a code; one without is ours, and is told as MediaConvert tells its own
         mouth.say(**_last_word(error))
     return 0
 
@@ -62,7 +65,7 @@ class Mouth:
             self._stream.flush()
 
     def progress(self, phase: str, share: float, frames: int = 0, often: bool = False) -> None:
-        """`share` of the phase from 0 to 1. The job's percentage never goes back, and not every step is worth a line."""
+        """`share` of the phase is 0 to 1. The job's percentage never goes back; not every step is worth a line."""
         now = time.monotonic()
         if not often and now - self._said_at < REPORT_SECONDS and share < 1:
             return
@@ -76,8 +79,12 @@ class Mouth:
         self._percent = max(self._percent, int(before + width * share))
         self._frames = max(self._frames, frames)
         self.say(
-            type="progress", phase=phase, phase_percent=int(share * 100), job_percent=self._percent, frames_decoded=self._frames
-        )  # fmt: skip
+            type="progress",
+            phase=phase,
+            phase_percent=int(share * 100),
+            job_percent=self._percent,
+            frames_decoded=self._frames,
+        )
 
 
 def do_job(request: Mapping[str, Any], mouth: Mouth) -> None:
@@ -90,7 +97,9 @@ def do_job(request: Mapping[str, Any], mouth: Mouth) -> None:
 
     client = transfer.s3_client(request.get("endpoint_url"), request.get("region") or "us-east-1")
     url = settings["Inputs"][0]["FileInput"]
-    transfer.download(client, url, scratch / plan.SOURCE, lambda done, size: mouth.progress("PROBING", 0.9 * done / size))
+    transfer.download(
+        client, url, scratch / plan.SOURCE, lambda done, size: mouth.progress("PROBING", 0.9 * done / size)
+    )
     engine_check.join()
     ffmpeg.inspect(ffmpeg.ffmpeg_path())
     facts = probe.read_facts(scratch / plan.SOURCE, url)
@@ -98,11 +107,12 @@ def do_job(request: Mapping[str, Any], mouth: Mouth) -> None:
     planned = plan.plan_job(settings, facts, cpus=os.cpu_count() or 1)
     mouth.progress("PROBING", 1, often=True)
 
+    length = planned.duration or plan.UNKNOWN_DURATION_SECONDS
     uploader = transfer.Uploader(client)
     try:
         details = engine.run(
             planned, facts, scratch, uploader,
-            on_progress=lambda now: mouth.progress("TRANSCODING", now.out_seconds / (planned.duration or 1e9), now.frames),
+            on_progress=lambda now: mouth.progress("TRANSCODING", now.out_seconds / length, now.frames),
             on_warning=lambda warned: mouth.say(type="warning", code=warned.code, message=warned.message),
         )  # fmt: skip
         mouth.progress("UPLOADING", 0, often=True)
@@ -114,10 +124,8 @@ def do_job(request: Mapping[str, Any], mouth: Mouth) -> None:
 
 
 def _try_engine() -> None:
-    try:
+    with contextlib.suppress(ffmpeg.EngineMissing):  # the main thread asks again and tells it
         ffmpeg.inspect(ffmpeg.ffmpeg_path())
-    except ffmpeg.EngineMissing:
-        pass  # the main thread asks again and tells it
 
 
 def input_details(facts: Any, url: str) -> dict[str, Any]:
@@ -130,7 +138,9 @@ def input_details(facts: Any, url: str) -> dict[str, Any]:
         "video": [
             {
                 "streamId": track.index + 1,
-                "codec": {"AVC": "H_264", "HEVC": "H_265"}.get(probe.video_codec(track.codec), probe.video_codec(track.codec)),
+                "codec": {"AVC": "H_264", "HEVC": "H_265"}.get(
+                    probe.video_codec(track.codec), probe.video_codec(track.codec)
+                ),
                 "width": track.width,
                 "height": track.height,
                 "frameRate": round(float(track.frame_rate), 3) if track.frame_rate else None,

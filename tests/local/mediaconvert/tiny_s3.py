@@ -57,7 +57,9 @@ class TinyS3:
                 name = self._name()
                 return next((status for start, status in store.refuse.items() if name.startswith(start)), None)
 
-            def _answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None, length: int | None = None):
+            def _answer(
+                self, status: int, body: bytes = b"", headers: dict[str, str] | None = None, length: int | None = None
+            ):
                 self.send_response(status)
                 for key, value in (headers or {}).items():
                     self.send_header(key, value)
@@ -69,7 +71,9 @@ class TinyS3:
             def do_HEAD(self):
                 found = store.objects.get(self._name())
                 status = self._status() or (200 if found else 404)
-                self._answer(status, headers={"ETag": found.etag} if found else {}, length=len(found.body) if found else 0)
+                self._answer(
+                    status, headers={"ETag": found.etag} if found else {}, length=len(found.body) if found else 0
+                )
 
             def do_GET(self):
                 found = store.objects.get(self._name())
