@@ -173,7 +173,7 @@ class AssetTable:
         )
         return [_unpack(item) for page in pages for item in page["Items"]]
 
-    def _update_if(self, condition: str, upload: Upload, sk: str, extra: dict[str, Any], **values: Any) -> bool:
+    def _update_if(self, condition: str, upload: Upload, sk: str, /, extra: dict[str, Any], **values: Any) -> bool:
         """Set `values` if `condition` holds; `extra` are further values that the condition names."""
         try:
             self._update(upload, sk, condition=condition, extra=extra, **values)
@@ -187,6 +187,7 @@ class AssetTable:
         self,
         upload: Upload,
         sk: str,
+        /,
         condition: str | None = None,
         returned: str = "NONE",
         extra: dict[str, Any] | None = None,

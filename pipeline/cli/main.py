@@ -82,7 +82,16 @@ def _users_mistakes() -> tuple[type[Exception], ...]:
 
 
 #: Modules that take long to import name their errors here; one that was never imported cannot have raised.
-_LAZY_ERRORS: dict[str, tuple[str, ...]] = {}
+_LAZY_ERRORS = {
+    "pipeline.bundle": ("PlayerNotBuilt",),
+    "pipeline.local.demo_film": ("DemoFilmFailed",),
+    "pipeline.local.deploy": ("DeployFailed",),
+    "pipeline.local.emulators": ("EmulatorVersion",),
+    "pipeline.local.emulators.server": ("PortTaken", "ServerFailed"),
+    "pipeline.local.mediaconvert.ffmpeg": ("EngineMissing",),
+    "pipeline.local.player_build": ("PlayerBuildFailed",),
+    "pipeline.local.synth": ("SynthFailed",),
+}
 
 
 def _terminated(signum: int, frame: object) -> NoReturn:

@@ -53,8 +53,10 @@ def open_world(home: Path, port: int | None, edge_port: int | None, attach: bool
     if running:
         yield running
         return
+    from pipeline.local import player_build
     from pipeline.local.stack import Stack  # the emulators take a second to import; not for --help
 
+    player_build.build(home)
     with Stack.start(home, port=port, edge_port=edge_port) as stack:
         yield World(stack.endpoint_url, stack.delivery_url, dict(stack.outputs))
 
