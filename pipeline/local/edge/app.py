@@ -385,6 +385,9 @@ async def _stream(block: bytes, blocks: AsyncIterator[bytes], receive: Receive, 
         while block and not gone.done():
             await send({"type": "http.response.body", "body": block, "more_body": True})
             sent += len(block)
+            await asyncio.sleep(
+                0
+            )  # hypercorn's send need not pause; without this nobody hears that the viewer has gone
             block = await anext(blocks, b"")
         if not gone.done():
             await send({"type": "http.response.body", "body": b""})

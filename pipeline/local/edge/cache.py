@@ -2,8 +2,8 @@
 
 Comes in: slices of an object, under the number the edge gave to that object. Goes out: open files. A film of two
 gigabytes passes through in slices and is never held in memory, and a viewer who jumps to its end does not wait for
-its beginning. Goes wrong: a full disk is an `OSError`, told to the viewer as 500; the cache itself stays consistent because a
-slice gets its name only when it is whole.
+its beginning. Goes wrong: a full disk is an `OSError`, told to the viewer as 500; the cache itself stays consistent
+because a slice gets its name only when it is whole.
 
 Nothing survives a restart: what is on disk only means something together with the entries in memory.
 """

@@ -261,5 +261,5 @@ def _total_length(headers: dict[str, str]) -> int:
 
 
 def _error_text(code: str, message: str) -> bytes:
-    xml = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>'
-    return xml.encode()
+    error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{error}'.encode()
