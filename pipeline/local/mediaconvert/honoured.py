@@ -251,6 +251,11 @@ _VIDEO = _under(
     Row("ChromaPositionMode", only("AUTO"), "left, as H.264 has it"),
     Row("RespondToAfd", only("NONE"), "no AFD"),
     Row("AfdSignaling", only("NONE"), "no AFD"),
+    Row(
+        "VideoPreprocessors.ColorCorrector.ColorSpaceConversion",
+        only("NONE", "FORCE_709"),
+        "HDR always becomes SDR in BT.709",
+    ),
     Row("VideoPreprocessors.Deinterlacer.Mode", only("DEINTERLACE", "ADAPTIVE"), "bwdif"),
     Row("VideoPreprocessors.Deinterlacer.Algorithm", only("INTERPOLATE"), "bwdif"),
     Row("VideoPreprocessors.Deinterlacer.Control", ANY, "NORMAL leaves frames alone that are marked progressive"),
@@ -348,25 +353,48 @@ def refusals(request: Mapping[str, Any]) -> list[str]:
     """Everything in a CreateJob request that the local engine does not honour, in the order of the request."""
     around = {name: value for name, value in request.items() if name != "Settings"}
     settings = request.get("Settings", {})
-    return [*_judge(_REQUEST_TREE, around, ""), *_judge(_SETTINGS_TREE, settings, ""), *_deinterlacers_differ(settings)]
+    return [
+        *_judge(_REQUEST_TREE, around, ""),
+        *_judge(_SETTINGS_TREE, settings, ""),
+        *_files_other_than_captures(settings),
+        *_deinterlacers_differ(settings),
+    ]
+
+
+def _files_other_than_captures(settings: Mapping[str, Any]) -> Iterator[str]:
+    """File groups hold frame captures only, whatever their container and codec would be elsewhere."""
+    for place, group, output in _outputs(settings):
+        if group.get("OutputGroupSettings", {}).get("Type") != "FILE_GROUP_SETTINGS":
+            continue
+        codec = output.get("VideoDescription", {}).get("CodecSettings", {}).get("Codec")
+        if codec != "FRAME_CAPTURE":
+            yield (
+                f"{place}.VideoDescription.CodecSettings.Codec: {codec} is not honoured by the local engine "
+                "in a file group (honoured: FRAME_CAPTURE)"
+            )
+
+
+def _outputs(settings: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
+    """(place, group, output) of every output."""
+    for group_index, group in enumerate(settings.get("OutputGroups", [])):
+        for index, output in enumerate(group.get("Outputs", [])):
+            yield f"OutputGroups[{group_index}].Outputs[{index}]", group, output
 
 
 def _deinterlacers_differ(settings: Mapping[str, Any]) -> Iterator[str]:
     """One decode feeds all renditions, and the picture is deinterlaced before it is scaled."""
     first: tuple[str, Any] | None = None
-    for group_index, group in enumerate(settings.get("OutputGroups", [])):
-        for index, output in enumerate(group.get("Outputs", [])):
-            video = output.get("VideoDescription", {})
-            if video.get("CodecSettings", {}).get("Codec") != "H_264":
-                continue
-            place = f"OutputGroups[{group_index}].Outputs[{index}].VideoDescription.VideoPreprocessors.Deinterlacer"
-            wanted = video.get("VideoPreprocessors", {}).get("Deinterlacer")
-            if first and wanted != first[1]:
-                yield (
-                    f"{place}: {_show(wanted)} is not honoured by the local engine "
-                    f"(honoured: the same in all renditions, and {first[0]} has {_show(first[1])})"
-                )
-            first = first or (place, wanted)
+    for place, _, output in _outputs(settings):
+        video = output.get("VideoDescription", {})
+        if video.get("CodecSettings", {}).get("Codec") != "H_264":
+            continue
+        wanted = video.get("VideoPreprocessors", {}).get("Deinterlacer")
+        if first and wanted != first[1]:
+            yield (
+                f"{place}.VideoDescription.VideoPreprocessors.Deinterlacer: {_show(wanted)} is not honoured by the "
+                f"local engine (honoured: the same in all renditions, and {first[0]} has {_show(first[1])})"
+            )
+        first = first or (place, wanted)
 
 
 def _judge(node: _Node, value: Any, path: str) -> Iterator[str]:

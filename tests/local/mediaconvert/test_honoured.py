@@ -92,6 +92,14 @@ CASES = [
     (lambda job: job.update(MotionImageInserter={}), f"MotionImageInserter {NOT}"),
     (lambda job: job.update(AdAvailOffset=5), f"AdAvailOffset: 5 {NOT} (honoured: 0)"),
     (
+        lambda job: capture(job).update(VideoDescription=video(job)["VideoDescription"]),
+        f"OutputGroups[1].Outputs[0].VideoDescription.CodecSettings.Codec: H_264 {NOT} in a file group",
+    ),
+    (
+        lambda job: [capture(job).pop("VideoDescription"), capture(job).update(audio(job))],
+        f"OutputGroups[1].Outputs[0].VideoDescription.CodecSettings.Codec: None {NOT} in a file group",
+    ),
+    (
         lambda job: capture(job)["VideoDescription"]["CodecSettings"].update(Codec="GIF"),
         "OutputGroups[1].Outputs[0].VideoDescription.CodecSettings.Codec: GIF",
     ),
