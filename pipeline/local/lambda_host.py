@@ -434,7 +434,14 @@ def function_of(config: Mapping, root: str, region: str) -> Function:
     """The Function that Lambda's GetFunctionConfiguration describes."""
     variables = (config.get("Environment") or {}).get("Variables") or {}
     return Function(
-        name=config["FunctionName"], arn=config["FunctionArn"], handler=config["Handler"], runtime=config["Runtime"],
-        root=root, timeout_s=float(config.get("Timeout", 3)), memory_mb=int(config.get("MemorySize", 128)),
-        region=region, environment=tuple(sorted(variables.items())), version=config.get("Version", "$LATEST"),
+        name=config["FunctionName"],
+        arn=":".join(config["FunctionArn"].split(":")[:7]),  # without a qualifier
+        handler=config["Handler"],
+        runtime=config["Runtime"],
+        root=root,
+        timeout_s=float(config.get("Timeout", 3)),
+        memory_mb=int(config.get("MemorySize", 128)),
+        region=region,
+        environment=tuple(sorted(variables.items())),
+        version=config.get("Version", "$LATEST"),
     )

@@ -61,8 +61,9 @@ class Zygote:
                 argv, stdin=subprocess.PIPE, pass_fds=[theirs.fileno()], start_new_session=True, bufsize=0
             )
         self.live: set[str] = set()
-        listener = threading.Thread(target=self._listen, args=(self.control, self.live), name="lambda-zygote", daemon=True)
-        listener.start()
+        threading.Thread(
+            target=self._listen, args=(self.control, self.live), name="lambda-zygote", daemon=True
+        ).start()
 
     def _tell(self, order: dict) -> bool:
         """False when the zygote is gone; _listen then reports the end of every sandbox."""

@@ -10,6 +10,7 @@ headers with the e-mail package, which would be half the time of a warm invocati
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -39,10 +40,8 @@ class RuntimeApi:
 
     def close(self) -> None:
         for end in (self.listener, *tuple(self.connections)):
-            try:
+            with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)  # wakes the thread that is blocked in it
-            except OSError:
-                pass
             end.close()
 
     def _accept(self) -> None:
@@ -52,7 +51,8 @@ class RuntimeApi:
             except OSError:
                 return
             self.connections.add(connection)
-            threading.Thread(target=self._serve, args=(connection,), name=f"runtime-api-{self.port}", daemon=True).start()
+            name = f"runtime-api-{self.port}"
+            threading.Thread(target=self._serve, args=(connection,), name=name, daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

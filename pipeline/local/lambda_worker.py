@@ -15,6 +15,7 @@ ended, zygote and sandboxes exit at once.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -115,10 +116,8 @@ class Zygote:
             sys.excepthook(*sys.exc_info())
         finally:
             for stream in (sys.stdout, sys.stderr):
-                try:
+                with contextlib.suppress(OSError, ValueError):
                     stream.flush()
-                except (OSError, ValueError):
-                    pass
             os._exit(status)
 
     def reap(self) -> None:
@@ -148,10 +147,8 @@ class Zygote:
 
 def kill_group(pid: int) -> None:
     for kill in (os.killpg, os.kill):  # a child that has not reached setsid() yet has no group of its own
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             kill(pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
 
 
 def _prctl():
@@ -191,7 +188,6 @@ def _import_what_the_runtime_imports() -> None:
     import concurrent.futures  # noqa: F401
     import decimal  # noqa: F401
     import http.client  # noqa: F401
-    import importlib  # noqa: F401
     import importlib.metadata  # noqa: F401
     import logging  # noqa: F401
     import traceback  # noqa: F401

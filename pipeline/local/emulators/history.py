@@ -62,6 +62,6 @@ class History:
         number = len(self.events) + 1
         # Seconds since 1970 is what the API's JSON carries; milliseconds is as fine as AWS's are.
         stamp = int(time.time() * 1000) / 1000
-        self.events.append({"timestamp": stamp, "type": getattr(kind, "value", kind), "id": number, "previousEventId": previous,
-                            **(details or {})})
+        event = {"timestamp": stamp, "type": getattr(kind, "value", kind), "id": number, "previousEventId": previous}
+        self.events.append({**event, **(details or {})})
         return number

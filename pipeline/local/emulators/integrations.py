@@ -125,7 +125,7 @@ def as_json(value: Any) -> Any:
 
 
 def _name_sdk_errors() -> None:
-    """Errors of aws-sdk integrations: S3.NoSuchKeyException, Sfn.ExecutionDoesNotExistException (moto: "s3.", "sfn.")."""
+    """Errors of aws-sdk integrations begin with the service as Java spells it: S3.NoSuchKeyException (moto: "s3.")."""
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_aws_sdk import (
         StateTaskServiceAwsSdk,
     )

@@ -13,11 +13,15 @@ https://states-language.net/spec.html
 
 from __future__ import annotations
 
+import enum
 import functools
 import hashlib
+import importlib
 import json
 import random
 import re
+import sys
+import types
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +42,27 @@ class DefinitionInvalid(ValueError):
     """What CreateStateMachine answers with InvalidDefinition."""
 
 
+@functools.cache
+def load() -> None:
+    """Import moto's interpreter, without what it drags in.
+
+    Its integration of AWS Batch, which nothing here emulates, imports moto's Batch for one enumeration, that imports
+    moto's EC2, and that reads megabytes of instance types and availability zones: two thirds of the time.
+    """
+    names = ("moto.batch", "moto.batch.utils")
+    if names[0] not in sys.modules:
+        stand_ins = {name: types.ModuleType(name) for name in names}
+        states = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
+        stand_ins["moto.batch.utils"].JobStatus = enum.Enum("JobStatus", {state: state for state in states}, type=str)
+        sys.modules.update(stand_ins)
+    try:
+        importlib.import_module("moto.stepfunctions.parser.asl.parse.asl_parser")
+    finally:
+        for name in names:
+            if not hasattr(sys.modules.get(name), "__file__"):
+                sys.modules.pop(name, None)
+
+
 @functools.lru_cache(maxsize=64)
 def parse(definition: str) -> Program:
     """The program of a definition. Kept, because parsing takes longer than most executions.
@@ -46,6 +71,7 @@ def parse(definition: str) -> Program:
     """
     if found := problem_of(definition):
         raise DefinitionInvalid(f"Invalid State Machine Definition: '{found}'")
+    load()
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
     try:
@@ -55,6 +81,7 @@ def parse(definition: str) -> Program:
 
 
 def install_fixes() -> None:
+    load()
     for fix in (
         _name_the_choice_that_did_not_match,
         _match_errors_by_name,
@@ -116,7 +143,6 @@ def _match_errors_by_name() -> None:
     States.ALL does not catch States.DataLimitExceeded and States.Runtime; nothing does. States.TaskFailed matches every
     error but a timeout. States.Timeout also stands for a heartbeat that did not come.
     """
-    from moto.stepfunctions.parser.asl.component.common.catch.catch_decl import CatchDecl  # noqa: F401
     from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
 
     def evaluate(self, env):
@@ -186,7 +212,7 @@ def _hash(text: str, algorithm: str) -> str:
 
 
 def _name_heap_keys_once() -> None:
-    """Let executions share a program: moto makes up a component's key on first use, and two threads would make up two."""
+    """Let executions share a program: moto makes a component's key up on first use, and two threads would make two."""
     from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 
     EvalComponent.heap_key = property(lambda self: str(id(self)))

@@ -311,9 +311,8 @@ def _wait_for_tokens() -> None:
         return None
 
     def evaluate(self, env):
-        if not self._is_integration_pattern() or not (
-            ResourceCondition.WaitForTaskToken in self._supported_integration_patterns
-        ):
+        takes_tokens = ResourceCondition.WaitForTaskToken in self._supported_integration_patterns
+        if not (self._is_integration_pattern() and takes_tokens):
             return super(callbacks.StateTaskServiceCallback, self)._eval_execution(env)
         self._assert_integration_pattern_is_supported()
         name = env.states.context_object.update_task_token()
@@ -325,6 +324,7 @@ def _wait_for_tokens() -> None:
             token.interrupt_all()
             tokens.pop(name, None)
             env.callback_pool_manager._pool.pop(name, None)
+        return None
 
     CallbackPoolManager.add = add
     task = callbacks.StateTaskServiceCallback

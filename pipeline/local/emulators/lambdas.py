@@ -29,6 +29,7 @@ def install_lambda(host: LambdaHost) -> None:
             function,
             json.dumps(event).encode(),
             request_id=request_id,
+            arn=config["FunctionArn"],
             trace_id=lambda_svc._xray_trace_id_for_invocation(config),
         )
         # "rie" is ministack's word for a log that has START, END and REPORT already.

@@ -85,7 +85,7 @@ def _replace_the_api() -> None:
 
 
 def _checking_the_definition(original):
-    """CreateStateMachine and UpdateStateMachine refuse what cannot run, and parse what can before its first execution."""
+    """CreateStateMachine and UpdateStateMachine refuse what cannot run, and parse what can ahead of its executions."""
 
     def checked(data: dict) -> tuple:
         if "definition" in data:
