@@ -79,14 +79,16 @@ _SMOOTH_FROM_HEIGHT = 720  # 50 and 60 frames per second are worth their bits fr
 def rungs_for(video: VideoTrack) -> tuple[Rung, ...]:
     """The ladder, best first: at least one rung, none larger than the source. Raises SourceRejected."""
     _check_size(video)
-    boxes = [box for box in BOXES if _scale(video, box) <= 1]
-    top = boxes[0] if boxes else None
-    larger = [box for box in BOXES if box not in boxes]
-    rungs = [_rung(video, box, _scale(video, box)) for box in boxes]
-    if larger and (top is None or _scale(video, top) < _OWN_SIZE_BELOW):
+    smaller = [box for box in BOXES if _scale(video, box) <= 1]
+    larger = [box for box in BOXES if box not in smaller]
+    # A very wide or tall picture, fitted into a box, can fall below MediaConvert's smallest side.
+    rungs = [rung for rung in (_rung(video, box, _scale(video, box)) for box in smaller) if _is_encodable(rung)]
+    if larger and (not rungs or Fraction(_longer(rungs[0]), _longer(video)) < _OWN_SIZE_BELOW):
         least = rungs[0].max_bitrate_bps if rungs else _LEAST_BITRATE
         rungs.insert(0, _own_size_rung(video, larger[-1], least))
-    return tuple(_without_repeats(rungs, video))
+    if not rungs:
+        raise _size_refused(video, f"fitted into {BOXES[0].name}, its shorter side falls below {_SMALLEST_SIDE}")
+    return tuple(_without_repeats(rungs))
 
 
 def frame_rate_for(video: VideoTrack) -> Fraction:
@@ -98,13 +100,24 @@ def frame_rate_for(video: VideoTrack) -> Fraction:
 
 
 def _check_size(video: VideoTrack) -> None:
-    if min(video.width, video.height) < _SMALLEST_SIDE or max(video.width, video.height) > _LARGEST_SIDE:
-        raise SourceRejected(
-            "POLICY_PICTURE_SIZE",
-            f"the picture is {video.width}x{video.height} pixels; each side must lie between {_SMALLEST_SIDE} and "
-            f"{_LARGEST_SIDE}",
-            {"width": video.width, "height": video.height},
-        )
+    if min(video.width, video.height) < _SMALLEST_SIDE or _longer(video) > _LARGEST_SIDE:
+        raise _size_refused(video, f"each side must lie between {_SMALLEST_SIDE} and {_LARGEST_SIDE}")
+
+
+def _size_refused(video: VideoTrack, why: str) -> SourceRejected:
+    return SourceRejected(
+        "POLICY_PICTURE_SIZE",
+        f"the picture is {video.width}x{video.height} pixels; {why}",
+        {"width": video.width, "height": video.height},
+    )
+
+
+def _longer(picture: VideoTrack | Rung) -> int:
+    return max(picture.width, picture.height)
+
+
+def _is_encodable(rung: Rung) -> bool:
+    return min(rung.width, rung.height) >= _SMALLEST_SIDE
 
 
 def _scale(video: VideoTrack, box: Box) -> Fraction:
@@ -130,19 +143,11 @@ def _own_size_rung(video: VideoTrack, box: Box, least: int) -> Rung:
     return dataclasses.replace(rung, name=f"{rung.width}x{rung.height}", max_bitrate_bps=cap)
 
 
-def _without_repeats(rungs: list[Rung], video: VideoTrack) -> list[Rung]:
-    """Very wide or tall pictures fall below MediaConvert's smallest side, or give two boxes the same size."""
+def _without_repeats(rungs: list[Rung]) -> list[Rung]:
+    """Two boxes can give the same size: the better one stays."""
     kept: dict[tuple[int, int], Rung] = {}
     for rung in rungs:
-        if min(rung.width, rung.height) >= _SMALLEST_SIDE:
-            kept.setdefault((rung.width, rung.height), rung)
-    if not kept:
-        raise SourceRejected(
-            "POLICY_PICTURE_SIZE",
-            f"the picture is {video.width}x{video.height} pixels: fitted into {BOXES[0].name}, less than "
-            f"{_SMALLEST_SIDE} pixels of its shorter side are left",
-            {"width": video.width, "height": video.height},
-        )
+        kept.setdefault((rung.width, rung.height), rung)
     return list(kept.values())
 
 
