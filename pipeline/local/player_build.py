@@ -92,8 +92,8 @@ def _explain(arguments: list[str], player: Path, output: str) -> str:
     lines = [line for line in output.splitlines() if line.strip() and not line.startswith("npm warn")]
     unreachable = any(code in output for code in ("ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "EAI_AGAIN", "ENOTCACHED"))
     advice = (
-        "The npm registry cannot be reached. The players (hls.js, Shaka Player) are fetched once, when the page is first "
-        "built; check the network, or npm's registry and proxy settings, and run this again."
+        "The npm registry cannot be reached. The players (hls.js, Shaka Player) are fetched once, when the page is "
+        "first built; check the network, or npm's registry and proxy settings, and run this again."
         if unreachable
         else "See npm's words below."
     )

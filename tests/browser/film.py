@@ -82,7 +82,8 @@ def _encode(version: Path) -> None:
         "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "60", "-sc_threshold", "0",
         "-b:v:0", "200k", "-b:v:1", "700k", "-c:a", "aac", "-b:a", "96k",
         "-f", "dash", "-seg_duration", "2", "-use_template", "1", "-use_timeline", "1", "-hls_playlist", "1",
-        "-hls_master_name", "stream.m3u8", "-adaptation_sets", "id=0,streams=0,1 id=1,streams=2", str(version / "stream.mpd"),
+        "-hls_master_name", "stream.m3u8", "-adaptation_sets", "id=0,streams=0,1 id=1,streams=2",
+        str(version / "stream.mpd"),
     )
     # fmt: on
     _ffmpeg("-f", "lavfi", "-i", picture, "-ss", "3", "-frames:v", "1", str(version / "poster.0000000.jpg"))
