@@ -19,7 +19,7 @@ import functools
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -85,8 +85,8 @@ class Violation:
         return self.message
 
 
-def refuse(violations: list[Violation]) -> None:
-    """Raise BadRequestException for all violations together, or do nothing when there are none."""
+def refuse(violations: Sequence[Violation | str]) -> None:
+    """Raise BadRequestException for everything that is wrong together, or do nothing when nothing is."""
     if not violations:
         return
     lines = [str(violation) for violation in violations[:REPORTED_VIOLATIONS]]

@@ -135,8 +135,7 @@ class MediaConvertService:
 
     def _create_job(self, request: dict[str, Any]) -> dict[str, Any]:
         model.refuse(rules.violations(request))
-        if refusals := honoured.refusals(request):
-            raise BadRequestException("; ".join(refusals))
+        model.refuse(honoured.refusals(request))
         job = self._dispatcher.submit(request, request.get("Queue", DEFAULT), self._arn_prefix)
         return {"Job": jobs.describe(job)}
 

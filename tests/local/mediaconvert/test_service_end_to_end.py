@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.local.mediaconvert import ffmpeg
+from pipeline.local.mediaconvert import ffmpeg, model
 from pipeline.local.mediaconvert.service import MediaConvertService
-from tests.local.mediaconvert.conftest import create, settings_for, wait_until
+from tests.local.mediaconvert.conftest import ROLE, create, settings_for, wait_until
 from tests.local.mediaconvert.tiny_s3 import TinyS3
 
 SECONDS = 2
@@ -188,3 +190,31 @@ def test_probe_refuses_what_is_not_a_film(client):
 def test_probe_of_nothing_is_not_found(client):
     with pytest.raises(client.exceptions.NotFoundException, match=r"s3://films/nowhere\.mp4"):
         client.probe(InputFiles=[{"FileUrl": "s3://films/nowhere.mp4"}])
+
+
+SERVICE_PROCESS = """
+import json, sys, time
+from pathlib import Path
+from pipeline.local.mediaconvert.service import MediaConvertService
+home, url, job = sys.argv[1:]
+service = MediaConvertService(Path(home), url, "eu-west-1", "123456789012", lambda *event: None)
+status, _, answer = service.handle("POST", "/2017-08-29/jobs", {}, job.encode(), {})
+assert status == 201, answer
+time.sleep(600)
+"""
+
+
+@needs_linux
+def test_a_service_that_is_killed_takes_its_workers_with_it(store, long_film, tmp_path):
+    settings = settings_for()
+    settings["Inputs"][0]["FileInput"] = long_film
+    operation, _ = model.route("POST", "/2017-08-29/jobs")
+    job = json.dumps(model._write(operation.input_shape, {"Role": ROLE, "Settings": settings}))
+    home = tmp_path / "home"
+    process = subprocess.Popen([sys.executable, "-c", SERVICE_PROCESS, str(home), store.url, job])
+    try:
+        wait_until(lambda: ffmpegs_below(home))
+    finally:
+        process.kill()
+        process.wait()
+    wait_until(lambda: processes_below(home) == {})
