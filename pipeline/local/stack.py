@@ -115,7 +115,7 @@ def start_emulators(opening: ExitStack, home: Path, port: int | None = None,
     run = homes.open_run(home)
     opening.callback(run.close)
     server.prepare(sock.getsockname()[1], region, ACCOUNT)
-    from pipeline.local.emulators import check_versions, cloudformation, events, queues, s3
+    from pipeline.local.emulators import check_versions, cloudformation, events, queues, s3, stepfunctions
     from pipeline.local.emulators.lambdas import install_lambda
     from pipeline.local.emulators.stepfunctions import install_stepfunctions, stop_all
     from pipeline.local.lambda_host import LambdaHost
@@ -134,6 +134,8 @@ def start_emulators(opening: ExitStack, home: Path, port: int | None = None,
     queues.install()
     cloudformation.install(mediaconvert)
     install_lambda(lambdas)
+    stepfunctions.install_stepfunctions(endpoint.endpoint_url, ACCOUNT)
+    opening.callback(stepfunctions.stop_all)
     install_stepfunctions(endpoint.endpoint_url, ACCOUNT)
     opening.callback(stop_all)
     endpoint.mediaconvert = mediaconvert

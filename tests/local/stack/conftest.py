@@ -1,13 +1,15 @@
-"""One embedded AWS for the tests of this folder: a process has one, and starting it takes a second."""
+"""One embedded AWS in this process for the tests of single services, and one whole stack in another process."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from pipeline.local.stack import Emulators, start_emulators
+from tests.local.stack.processes import Served, serve
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +42,25 @@ def _make(s3, request: pytest.FixtureRequest, kind: str) -> str:
     name = f"{kind}-{next(_made)}"
     s3.create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture(scope="session")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stands for the built player page."""
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "index.html").write_text("<!doctype html><title>films</title>")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def served(home: Path, page: Path) -> Iterator[Served]:
+    served = serve(home, page)
+    yield served
+    served.process.terminate()
+    served.process.wait(10)
+    served.process.stdout.close()
