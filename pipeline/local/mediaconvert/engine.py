@@ -45,6 +45,7 @@ def run(
     packagers = [Packager(group, work, uploader) for group in plan.groups if isinstance(group, CmafGroup)]
 
     def progressed(progress: ffmpeg.Progress) -> None:
+        uploader.check()
         for packager in packagers:
             packager.advance()
         on_progress(progress)

@@ -208,6 +208,15 @@ def inspect(path: str) -> Engine:
     return Engine(path=path, version=found.group(1), filters=frozenset(filters))
 
 
+def require_filters(names: frozenset[str]) -> None:
+    """`EngineMissing` when the ffmpeg in use was built without one of these."""
+    engine = inspect(ffmpeg_path())
+    missing = sorted(names - engine.filters)
+    if missing:
+        what = f"{engine.path} ({engine.version}) was built without {', '.join(missing)}"
+        raise EngineMissing(f"{what}, which this film's colours need; unset VOD_FFMPEG or choose another")
+
+
 # --- running ---------------------------------------------------------------------------------------------------------
 
 

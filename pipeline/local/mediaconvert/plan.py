@@ -35,6 +35,7 @@ PRESETS = {"SINGLE_PASS": "veryfast", "SINGLE_PASS_HQ": "medium"}
 PROFILES = {"BASELINE": "baseline", "MAIN": "main", "HIGH": "high"}
 SOUND_MARGIN_SECONDS = 2  # silence beyond the expected end; what is too much is cut when the real end is known
 UNKNOWN_DURATION_SECONDS = 6 * 3600
+RARE_FILTERS = ("zscale", "tonemap")
 SILENCE_ADDED = "MediaConvert added at least 100 milliseconds of audio silence to keep audio and video in sync."
 SOUND_DROPPED = "MediaConvert dropped at least 100 milliseconds of audio to align audio and video."
 
@@ -128,6 +129,7 @@ class EnginePlan:
     groups: tuple[CmafGroup | CaptureGroup, ...]
     duration: float | None  # of the picture (of the sound when there is no picture), as the source's headers promise it
     limits: Limits
+    filters: frozenset[str]  # those that not every build of ffmpeg has
     warnings: tuple[Warned, ...]
 
 
@@ -157,11 +159,13 @@ class _Planner:
             *self._sounds(duration if video else None),
         ]
         job = graph.merge_outputs(*outputs) if len(outputs) > 1 else outputs[0]
+        arguments = tuple(job.get_args())
         return EnginePlan(
-            arguments=tuple(job.get_args()),
+            arguments=arguments,
             groups=groups,
             duration=duration,
             limits=self._limits(duration, video),
+            filters=frozenset(name for name in RARE_FILTERS if any(f"]{name}=" in word for word in arguments)),
             warnings=tuple(self.warnings),
         )
 
@@ -350,17 +354,28 @@ class _Planner:
         """To the largest size, the right way up, 8 bit 4:2:0 in the range and colours that every player expects."""
         track, rotation = self.facts.video[0], self._rotation()
         width, height = (size[1], size[0]) if rotation in (90, 270) else size
+        colors = output_colors(track)
         if track.is_hdr:
             stream = _tone_mapped(stream, track, width, height)
+        elif self._converts_to_bt709(track):
+            # What the source leaves out is told first: zscale converts from nothing unknown.
+            stream = stream.filter("setparams", range=track.color_range, **colors)
+            stream = stream.filter("zscale", w=width, h=height, filter="lanczos", **_ZSCALE_BT709)
+            stream = stream.filter("format", "yuv420p")
+            colors = BT709
         else:
-            colors = {"out_color_matrix": "bt709"} if not _keepable_matrix(track) else {}
-            stream = stream.filter("scale", w=width, h=height, flags="lanczos", out_range="tv", **colors)
+            matrix = {} if _keepable_matrix(track) else {"out_color_matrix": "bt709"}
+            stream = stream.filter("scale", w=width, h=height, flags="lanczos", out_range="tv", **matrix)
             stream = stream.filter("format", "yuv420p")
         for transposition in {0: (), 90: ("clock",), 180: ("clock", "clock"), 270: ("cclock",)}[rotation]:
             stream = stream.filter("transpose", dir=transposition)
         # The container's rotation is done now, and must not be written into the outputs to be done again.
         stream = stream.filter("sidedata", mode="delete", type="DISPLAYMATRIX")
-        return stream.filter("setparams", range="tv", **output_colors(track))
+        return stream.filter("setparams", range="tv", **colors)
+
+    def _converts_to_bt709(self, track: VideoTrack) -> bool:
+        asked = any(found.get("ColorSpaceConversion") == "FORCE_709" for found in self._preprocessors("ColorCorrector"))
+        return asked and output_colors(track) != BT709
 
     # --- audio -------------------------------------------------------------------------------------------------------
 
@@ -588,12 +603,14 @@ def _tone_mapped(stream: Any, track: VideoTrack, width: int, height: int) -> Any
     stream = stream.filter("zscale", w=width, h=height, filter="lanczos", t="linear", npl=203, **known)
     stream = stream.filter("format", "gbrpf32le").filter("zscale", p="bt709")
     stream = stream.filter("tonemap", tonemap="mobius", desat=2)
-    stream = stream.filter("zscale", t="bt709", m="bt709", r="tv", dither="ordered")
+    stream = stream.filter("zscale", dither="ordered", **_ZSCALE_BT709)
     return stream.filter("format", "yuv420p")
 
 
 # --- colours ---------------------------------------------------------------------------------------------------------
 
+BT709 = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
+_ZSCALE_BT709 = {"p": "bt709", "t": "bt709", "m": "bt709", "r": "tv"}
 _GAMMAS_LIKE_BT709 = ("unknown", "iec61966-2-4", "bt1361e", "bt2020-10", "bt2020-12")
 
 
@@ -604,7 +621,7 @@ def _keepable_matrix(track: VideoTrack) -> bool:
 def output_colors(track: VideoTrack) -> dict[str, str]:
     """How the output describes its colours. What the source leaves out is what a television of its size assumes."""
     if track.is_hdr or not _keepable_matrix(track):
-        return {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
+        return BT709
     if track.height >= 720 or track.width >= 1280:
         guess = "bt709"
     else:

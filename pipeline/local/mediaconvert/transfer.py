@@ -208,6 +208,13 @@ class Uploader:
     def finished(self) -> int:
         return sum(future.done() for future in self._pending)
 
+    def check(self) -> None:
+        """Raise the first failure so far: an hour of encoding is not spent on a bucket that takes nothing."""
+        if self._failed.is_set():
+            for future in self._pending:
+                if future.done():
+                    future.result()
+
     def finish(self, report: Callable[[int, int], None] = lambda done, count: None) -> None:
         for done, _ in enumerate(concurrent.futures.as_completed(self._pending), 1):
             report(done, len(self._pending))

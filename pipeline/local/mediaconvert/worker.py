@@ -101,10 +101,10 @@ def do_job(request: Mapping[str, Any], mouth: Mouth) -> None:
         client, url, scratch / plan.SOURCE, lambda done, size: mouth.progress("PROBING", 0.9 * done / size)
     )
     engine_check.join()
-    ffmpeg.inspect(ffmpeg.ffmpeg_path())
     facts = probe.read_facts(scratch / plan.SOURCE, url)
     mouth.say(type="input", inputDetails=[input_details(facts, url)])
     planned = plan.plan_job(settings, facts, cpus=os.cpu_count() or 1)
+    ffmpeg.require_filters(planned.filters)
     mouth.progress("PROBING", 1, often=True)
 
     length = planned.duration or plan.UNKNOWN_DURATION_SECONDS
