@@ -17,7 +17,7 @@ import xml.etree.ElementTree as ET
 MPD_NAMESPACE = "urn:mpeg:dash:schema:mpd:2011"
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
 _URI = re.compile(r'URI="([^"]*)"')
-_DURATION = re.compile(r"P(?:(\d+)D)?T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
+_DURATION = re.compile(r"P(?:(\d{1,9})D)?T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d+)?)S)?")
 _SDH_CHARACTERISTICS = "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound"
 _UNQUOTABLE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
@@ -244,13 +244,13 @@ def _mpd_root(mpd: str) -> ET.Element:
 
 
 def _whole(text: str, where: str) -> int:
-    if not re.fullmatch(r"[0-9]+", text):
+    if not re.fullmatch(r"[0-9]{1,18}", text):
         raise ManifestBroken(f"{text!r} is no number in {where!r}")
     return int(text)
 
 
 def _seconds(text: str, name: str) -> float:
-    if not re.fullmatch(r"[0-9]+(?:\.[0-9]*)?", text.strip()):
+    if not re.fullmatch(r"[0-9]{1,9}(?:\.[0-9]*)?", text.strip()):
         raise ManifestBroken(f"{name}: EXTINF of {text!r} seconds")
     return float(text)
 
