@@ -90,7 +90,7 @@ _AUDIO_SELECTOR = _under(
 
 _VIDEO_SELECTOR = _under(
     "VideoSelector",
-    Row("Rotate", ANY, "AUTO follows the file's own rotation; no rotation when left out, as in AWS"),
+    Row("Rotate", ANY, "AUTO follows the file's own rotation (AWS: MOV and MP4 only); none when left out"),
     Row("ColorSpace", only("FOLLOW"), "colour is taken from the source"),
     Row("ColorSpaceUsage", only("FALLBACK"), "as above"),
     Row("SampleRange", only("FOLLOW"), "as above"),
@@ -254,9 +254,9 @@ _VIDEO = _under(
     Row(
         "VideoPreprocessors.ColorCorrector.ColorSpaceConversion",
         only("NONE", "FORCE_709"),
-        "HDR always becomes SDR in BT.709",
+        "the same in all outputs; HDR always becomes SDR in BT.709",
     ),
-    Row("VideoPreprocessors.Deinterlacer.Mode", only("DEINTERLACE", "ADAPTIVE"), "bwdif"),
+    Row("VideoPreprocessors.Deinterlacer.Mode", only("DEINTERLACE", "ADAPTIVE"), "bwdif; the same in all outputs"),
     Row("VideoPreprocessors.Deinterlacer.Algorithm", only("INTERPOLATE"), "bwdif"),
     Row("VideoPreprocessors.Deinterlacer.Control", ANY, "NORMAL leaves frames alone that are marked progressive"),
     *_under(
@@ -357,7 +357,7 @@ def refusals(request: Mapping[str, Any]) -> list[str]:
         *_judge(_REQUEST_TREE, around, ""),
         *_judge(_SETTINGS_TREE, settings, ""),
         *_files_other_than_captures(settings),
-        *_deinterlacers_differ(settings),
+        *_preprocessors_differ(settings),
     ]
 
 
@@ -381,18 +381,19 @@ def _outputs(settings: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, An
             yield f"OutputGroups[{group_index}].Outputs[{index}]", group, output
 
 
-def _deinterlacers_differ(settings: Mapping[str, Any]) -> Iterator[str]:
-    """One decode feeds all renditions, and the picture is deinterlaced before it is scaled."""
+def _preprocessors_differ(settings: Mapping[str, Any]) -> Iterator[str]:
+    """One decode feeds all outputs: the picture is deinterlaced and its colours converted before it is scaled for each.
+    A capture that asks for nothing gets what the renditions get."""
     first: tuple[str, Any] | None = None
     for place, _, output in _outputs(settings):
-        video = output.get("VideoDescription", {})
-        if video.get("CodecSettings", {}).get("Codec") != "H_264":
+        video = output.get("VideoDescription")
+        wanted = (video or {}).get("VideoPreprocessors")
+        if video is None or (wanted is None and video.get("CodecSettings", {}).get("Codec") == "FRAME_CAPTURE"):
             continue
-        wanted = video.get("VideoPreprocessors", {}).get("Deinterlacer")
         if first and wanted != first[1]:
             yield (
-                f"{place}.VideoDescription.VideoPreprocessors.Deinterlacer: {_show(wanted)} is not honoured by the "
-                f"local engine (honoured: the same in all renditions, and {first[0]} has {_show(first[1])})"
+                f"{place}.VideoDescription.VideoPreprocessors: {_show(wanted)} is not honoured by the local engine "
+                f"(honoured: the same in all outputs, and {first[0]} has {_show(first[1])})"
             )
         first = first or (place, wanted)
 

@@ -142,22 +142,32 @@ def test_what_means_off_or_default_or_nothing_passes():
     )
 
 
-def test_all_renditions_are_deinterlaced_alike():
-    deinterlacer = {"Deinterlacer": {"Mode": "DEINTERLACE"}}
+DEINTERLACER = {"Deinterlacer": {"Mode": "DEINTERLACE"}}
+TO_709 = {"ColorCorrector": {"ColorSpaceConversion": "FORCE_709"}}
 
-    def one_of_two(job: dict[str, Any]) -> None:
+
+@pytest.mark.parametrize(
+    ("first", "second", "poster", "refused"),
+    [
+        (DEINTERLACER, DEINTERLACER, None, None),
+        (DEINTERLACER, DEINTERLACER, DEINTERLACER, None),
+        (DEINTERLACER, None, None, "OutputGroups[0].Outputs[2]"),
+        (None, None, TO_709, "OutputGroups[1].Outputs[0]"),
+        (TO_709, DEINTERLACER, None, "OutputGroups[0].Outputs[2]"),
+    ],
+)
+def test_all_outputs_are_preprocessed_alike(first, second, poster, refused):
+    def change(job: dict[str, Any]) -> None:
         another_video(job, "_more")
-        video(job)["VideoDescription"]["VideoPreprocessors"] = deinterlacer
+        outputs = (video(job), job["OutputGroups"][0]["Outputs"][2], capture(job))
+        for output, wanted in zip(outputs, (first, second, poster), strict=True):
+            if wanted:
+                output["VideoDescription"]["VideoPreprocessors"] = wanted
 
-    found = refusals(one_of_two)
-    assert len(found) == 1
-    assert found[0].startswith("OutputGroups[0].Outputs[2].VideoDescription.VideoPreprocessors.Deinterlacer: None")
-
-    def both(job: dict[str, Any]) -> None:
-        video(job)["VideoDescription"]["VideoPreprocessors"] = deinterlacer
-        another_video(job, "_more")
-
-    assert refusals(both) == []
+    found = refusals(change)
+    assert [refusal.split(".VideoDescription.VideoPreprocessors: ")[0] for refusal in found] == (
+        [refused] if refused else []
+    )
 
 
 def test_boto3_hears_the_refusal(client):
