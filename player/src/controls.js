@@ -209,8 +209,10 @@ export class Controls {
     this.#radios("audio", choices.length > 1 ? choices : [], String(this.engine.audioId()), (id) => this.engine.chooseAudio(id));
   }
 
+  // The page's own tracks where it has any: engines add the manifest's, which are the same captions once more.
   #captionTracks() {
-    return [...this.video.textTracks].filter((track) => track.kind === "captions" || track.kind === "subtitles");
+    const own = [...this.video.querySelectorAll("track[data-own]")].map((element) => element.track);
+    return (own.length ? own : [...this.video.textTracks]).filter((track) => ["captions", "subtitles"].includes(track.kind));
   }
 
   #captionMenu() {

@@ -73,7 +73,9 @@ function captionTrack(found, caption) {
   const source = address(found, caption.vtt);
   if (!source) return null;
   const settings = { kind: "captions", src: source, srclang: caption.language, label: caption.label || caption.language };
-  return Object.assign(document.createElement("track"), settings);
+  const track = Object.assign(document.createElement("track"), settings);
+  track.dataset.own = "yes"; // Shaka puts <track>s of its own beside ours
+  return track;
 }
 
 async function start(kind, addresses, position) {

@@ -26,6 +26,18 @@ CONTENT_TYPES = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
+CAPTIONS = f"""#EXTM3U
+#EXT-X-TARGETDURATION:{SECONDS}
+#EXT-X-PLAYLIST-TYPE:VOD
+#EXTINF:{SECONDS},
+en.vtt
+#EXT-X-ENDLIST
+"""
+CAPTIONS_MPD = """<AdaptationSet id="9" contentType="text" mimeType="text/vtt" lang="en">
+<Role schemeIdUri="urn:mpeg:dash:role:2011" value="subtitle"/>
+<Representation id="captions-en" bandwidth="100"><BaseURL>captions/en.vtt</BaseURL></Representation>
+</AdaptationSet>
+"""
 VTT = "WEBVTT\n\n00:00:00.000 --> 00:00:08.000\nA test picture moves.\n"
 
 
@@ -36,6 +48,7 @@ def make_film(folder: Path) -> dict[str, Path]:
     _encode(version)
     (version / "captions").mkdir()
     (version / "captions" / "en.vtt").write_text(VTT)
+    (version / "captions" / "en.m3u8").write_text(CAPTIONS)
     # ffmpeg's manifests name their segments beside themselves; the published pointers stand above the version.
     (folder / "index.m3u8").write_text(_pointing(version / "stream.m3u8", ".m3u8"))
     (folder / "index.mpd").write_text(_based(version / "stream.mpd"))
@@ -90,11 +103,14 @@ def _encode(version: Path) -> None:
 
 
 def _pointing(playlist: Path, suffix: str) -> str:
-    """A multivariant playlist whose media playlists lie in the version's folder."""
+    """A multivariant playlist whose media playlists lie in the version's folder, and captions beside them."""
     lines = playlist.read_text().splitlines()
+    lines.insert(2, '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="cc",LANGUAGE="en",NAME="English",URI="captions/en.m3u8"')
+    lines = [f'{line},SUBTITLES="cc"' if line.startswith("#EXT-X-STREAM-INF") else line for line in lines]
     inside = [f"{VERSION}/{line}" if line.endswith(suffix) and not line.startswith("#") else line for line in lines]
     return "\n".join(line.replace('URI="', f'URI="{VERSION}/') for line in inside) + "\n"
 
 
 def _based(mpd: Path) -> str:
-    return mpd.read_text().replace("<Period ", f"<BaseURL>{VERSION}/</BaseURL>\n<Period ", 1)
+    text = mpd.read_text().replace("<Period ", f"<BaseURL>{VERSION}/</BaseURL>\n<Period ", 1)
+    return text.replace("</Period>", f"{CAPTIONS_MPD}</Period>", 1)

@@ -35,13 +35,18 @@ def test_a_chosen_quality_is_the_one_shown(film: Film, page: Page, player: str) 
 
 
 @pytest.mark.parametrize("player", ["hls", "dash"])
-def test_captions_show_their_words(film: Film, page: Page, player: str) -> None:
+def test_captions_show_their_words_once(film: Film, page: Page, player: str) -> None:
     open_film(page, film, player)
     page.keyboard.press("c")
     until(page, "[...vod.video.textTracks].some(t => t.mode === 'showing' && t.activeCues?.length)")
     words = "[...vod.video.textTracks].flatMap(t => [...(t.activeCues || [])].map(c => c.text))"
     assert page.evaluate(words) == ["A test picture moves."]
     assert page.locator('[data-control="captions"]').get_attribute("aria-pressed") == "true"
+    page.locator('[data-control="settings"]').click()
+    menu = page.locator('[data-group="captions"] label')
+    assert menu.all_inner_texts() == ["Off", "English"]  # the manifests' captions are the same ones, not more
+    menu.first.click()
+    until(page, "[...vod.video.textTracks].every(t => t.mode !== 'showing')")
 
 
 def test_the_switch_goes_to_dash_and_back(film: Film, page: Page) -> None:
