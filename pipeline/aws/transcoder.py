@@ -24,6 +24,7 @@ from pipeline.aws.faults import code_of, is_passing
 from pipeline.aws.table import AssetTable
 from pipeline.media.asset import Upload
 from pipeline.media.errors import SourceUnreadable, TranscodeFailed
+from pipeline.media.source import unreadable_code
 from pipeline.settings import TranscodeSettings
 
 _ALIVE = ("SUBMITTED", "PROGRESSING")
@@ -43,12 +44,11 @@ def probe(url: str) -> dict[str, Any]:
         results = client("mediaconvert").probe(InputFiles=[{"FileUrl": url}]).get("ProbeResults") or [{}]
         return results[0]
     except ClientError as error:
-        if is_passing(error) or code_of(error) != "BadRequestException":
+        # 422 is the documented answer for a file that was recognised and is malformed (API Reference, "Probe").
+        if is_passing(error) or code_of(error) not in ("UnprocessableEntityException", "BadRequestException"):
             raise
         message = error.response["Error"].get("Message", "")
-        raise SourceUnreadable(
-            "INPUT_NOT_A_FILM", f"the file cannot be read as a film: {message}", {"probe": message}
-        ) from error
+        raise SourceUnreadable(unreadable_code(message), message, {"probe": message}) from error
 
 
 def transcode(

@@ -19,7 +19,7 @@ from pipeline.media.errors import SourceRejected
 
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,9}))?"
 _TIMING = re.compile(rf"^\s*{_TIME}\s*-{{1,2}}>\s*{_TIME}(?P<settings>.*)$")
-_BROKEN_TIMING = re.compile(r"^\s*[-\d][-\d:.,\s]*-{1,2}>|-{1,2}>\s*[-\d][\d:.,]+\s*$")
+_BROKEN_TIMING = re.compile(r"^\s*-?\d+[:.,]\S*\s*-{1,2}>|-{1,2}>\s*-?\d[\d:.,]+\s*$")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _KEPT_TAG = re.compile(r"&lt;(/?)([biu])&gt;", re.IGNORECASE)
 _OTHER_TAG = re.compile(r"</?(?:font|c|v|lang|ruby|rt|span)\b[^>]*>|\{\\[^}]*\}|<\d[\d:.]*>", re.IGNORECASE)
@@ -105,7 +105,7 @@ def _blocks(lines: list[str], warnings: list[str]) -> Iterator[tuple[int, re.Mat
     """
     web = lines[0].startswith("WEBVTT")
     starts = [index for index, line in enumerate(lines) if _TIMING.match(line) or _BROKEN_TIMING.search(line)]
-    for start, following in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, following in itertools.pairwise([*starts, len(lines)]):
         match = _TIMING.match(lines[start])
         if not match:
             warnings.append(f"line {start + 1}: {lines[start].strip()[:60]!r} is no timing; dropped")

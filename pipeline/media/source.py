@@ -18,6 +18,17 @@ from pipeline.media.errors import SourceRejected
 #: Containers that carry sound; a video track in one of them is the cover picture.
 _AUDIO_CONTAINERS = frozenset({"mp3", "flac", "wave", "aac", "ac3", "eac3"})
 _SHORTEST_MS = 100
+#: Words of MediaConvert's own messages that tell why it could not open a file; everything else is no film.
+_REASONS = (
+    ("not a supported input", "INPUT_CODEC_UNSUPPORTED"),
+    ("no moov box", "INPUT_TRUNCATED"),
+    ("end of file", "INPUT_TRUNCATED"),
+)
+
+
+def unreadable_code(message: str) -> str:
+    """Our code for what MediaConvert says of a file it cannot open ("Failed probe/open: [...]")."""
+    return next((code for words, code in _REASONS if words in message.lower()), "INPUT_NOT_A_FILM")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -37,5 +37,5 @@ def test_ugly_keys_are_published(pipeline: Pipeline, film_folder: Path):
     assert {result.film.key: result.status for result in results} == dict.fromkeys(UGLY, "published")
     assert len({result.asset_id for result in results}) == len(UGLY)
     for result in results:
-        assert re.fullmatch(r"[a-z0-9-]{1,51}", result.asset_id)
+        assert re.fullmatch(r"[a-z0-9-]{1,53}", result.asset_id)
         assert pipeline.get(f"a/{result.asset_id}/index.m3u8").startswith(b"#EXTM3U")

@@ -114,7 +114,7 @@ def test_captions_beside_the_film_become_renditions(pipeline: Pipeline, film_fol
     assert {media.language for media in playlist.media if media.type == "SUBTITLES"} == {"en", "fr"}
     assert b'lang="fr"' in pipeline.get(f"a/{result.asset_id}/index.mpd")
     warnings = {track["file"]: track["warnings"] for track in pipeline.receipt("uploads/spoken.mp4")["captions"]}
-    assert "line 5" in warnings["spoken.en.srt"][0]
+    assert "line 6" in warnings["spoken.en.srt"][0]
 
 
 def test_everything_but_the_encoder_is_quick(pipeline: Pipeline, plain):
