@@ -12,7 +12,11 @@ import pytest
 from pipeline.media import errors
 
 ROOT = Path(__file__).parents[2]
-CODE = [*(ROOT / "pipeline" / "media").glob("*.py"), *(ROOT / "pipeline" / "aws").glob("*.py"), *(ROOT / "lambdas").rglob("*.py")]
+CODE = [
+    *(ROOT / "pipeline" / "media").glob("*.py"),
+    *(ROOT / "pipeline" / "aws").glob("*.py"),
+    *(ROOT / "lambdas").rglob("*.py"),
+]
 CLASSES = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.VodError)]
 STEPS = json.loads((ROOT / "statemachine" / "vod.asl.json").read_text())
 
@@ -130,14 +134,16 @@ REJECTED = errors.SourceRejected("INPUT_EMPTY", 'caf\u00e9 "quoted".mp4 is empty
 
 def lambda_cause(message: str) -> str:
     """What Step Functions puts into Cause when a Lambda function raised."""
-    return json.dumps({"errorMessage": message, "errorType": "SourceRejected", "requestId": "r", "stackTrace": ["  File"]})
+    return json.dumps(
+        {"errorMessage": message, "errorType": "SourceRejected", "requestId": "r", "stackTrace": ["  File"]}
+    )
 
 
 @pytest.mark.parametrize("cause", [str(REJECTED), lambda_cause(str(REJECTED))], ids=["SendTaskFailure", "Lambda"])
 def test_our_contract_comes_back_from_a_cause(cause):
     read = errors.parse_cause("SourceRejected", cause)
     assert read == REJECTED.as_dict()
-    assert list(read)[0] == "message", "the console cuts long causes"
+    assert next(iter(read)) == "message", "the console cuts long causes"
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,9 @@ FILMS: dict[str, tuple[Source, str, str, str]] = {
     ),
     "interlaced-pal-anamorphic": (
         source(
-            picture(720, 576, "25", "MPEG2", "Interlaced", SampleAspectRatio=ratio("64/45")), sound(codec="MP2"), container="mpegps"
+            picture(720, 576, "25", "MPEG2", "Interlaced", SampleAspectRatio=ratio("64/45")),
+            sound(codec="MP2"),
+            container="mpegps",
         ),
         "uploads/tape.mpg",
         "default",
@@ -73,7 +75,13 @@ def request_of(name: str) -> dict[str, Any]:
     return {
         "Role": "arn:aws:iam::123456789012:role/Vod-MediaConvert",
         "Queue": "arn:aws:mediaconvert:us-east-1:123456789012:queues/Vod",
-        "UserMetadata": {"asset_id": "film-0123456789ab", "version": "0123456789", "revision": "1", "role": "streams", "attempt": "1"},
+        "UserMetadata": {
+            "asset_id": "film-0123456789ab",
+            "version": "0123456789",
+            "revision": "1",
+            "role": "streams",
+            "attempt": "1",
+        },
         "ClientRequestToken": "0" * 64,
         "StatusUpdateInterval": "SECONDS_10",
         "Settings": settings_of(name),
@@ -146,7 +154,9 @@ def test_what_mediaconvert_documents_between_settings_holds(name):
             assert h264["RateControlMode"] == "QVBR" and h264["MaxBitrate"] and "Bitrate" not in h264
         for description in output.get("AudioDescriptions", []):
             aac = description["CodecSettings"]["AacSettings"]
-            lowest, highest = {"CODING_MODE_1_0": (56_000, 288_000), "CODING_MODE_2_0": (64_000, 576_000)}[aac["CodingMode"]]
+            lowest, highest = {"CODING_MODE_1_0": (56_000, 288_000), "CODING_MODE_2_0": (64_000, 576_000)}[
+                aac["CodingMode"]
+            ]
             assert aac["SampleRate"] == 48_000 and lowest <= aac["Bitrate"] <= highest
     names = [output.get("NameModifier") for group in settings["OutputGroups"][:1] for output in group["Outputs"]]
     assert len(set(names)) == len(names)
@@ -157,7 +167,7 @@ def test_what_mediaconvert_documents_between_settings_holds(name):
 
 @pytest.mark.parametrize("name", FILMS)
 def test_no_name_of_the_uploaders_leaks_into_our_urls(name):
-    film, key, *_ = FILMS[name]
+    _, key, *_ = FILMS[name]
     for group in settings_of(name)["OutputGroups"]:
         inner = next(value for part, value in group["OutputGroupSettings"].items() if part != "Type")
         assert inner["Destination"].rsplit("/", 1)[1] in ("stream", "poster", "download")

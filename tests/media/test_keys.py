@@ -26,7 +26,7 @@ UGLY = [
     "uploads/../../etc/passwd.mp4",
     "uploads/a/../b.mp4",
     "uploads//double//slash.mp4",
-    "uploads/it's \"quoted\".mp4",
+    'uploads/it\'s "quoted".mp4',
     "uploads/line\nbreak.mp4",
     "uploads/tab\tand\x01control.mp4",
     "uploads/$(rm -rf ~);`id`.mp4",
@@ -39,7 +39,9 @@ UGLY = [
     "uploads/two/film.mp4",
     "uploads/one/film.mov",
 ]
-key_text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200).map(lambda text: "uploads/" + text)
+key_text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200).map(
+    lambda text: "uploads/" + text
+)
 
 
 @pytest.mark.parametrize("key", UGLY, ids=ascii)
@@ -141,7 +143,9 @@ def test_two_long_uploads_never_share_a_receipt(text, data):
 
 
 def test_what_we_write_never_starts_the_pipeline():
-    assert not any(prefix.startswith(keys.UPLOADS) or keys.UPLOADS.startswith(prefix) for prefix in keys.WRITTEN_PREFIXES)
+    assert not any(
+        prefix.startswith(keys.UPLOADS) or keys.UPLOADS.startswith(prefix) for prefix in keys.WRITTEN_PREFIXES
+    )
 
 
 # Films and their sidecars --------------------------------------------------------------------------------------------

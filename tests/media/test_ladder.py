@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
 import pytest
@@ -78,7 +79,7 @@ def test_every_rung_keeps_the_sources_shape_within_two_lines(width, height):
 def test_names_and_sizes_are_unique_and_best_comes_first(width, height, rate):
     rungs = planned(width, height, rate)
     assert len({rung.name for rung in rungs}) == len({(rung.width, rung.height) for rung in rungs}) == len(rungs)
-    for better, worse in zip(rungs, rungs[1:], strict=False):
+    for better, worse in itertools.pairwise(rungs):
         assert better.width * better.height > worse.width * worse.height
         assert better.max_bitrate_bps >= worse.max_bitrate_bps
         assert better.frame_rate >= worse.frame_rate
@@ -92,7 +93,9 @@ def test_nobody_sees_much_less_than_was_uploaded(width, height):
         assert rungs[0].width >= width * Fraction(9, 10) - 1
 
 
-@pytest.mark.parametrize(("width", "height"), [(31, 400), (400, 16), (8194, 400), (1, 1), (0, 0), (8192, 32), (32, 8192)])
+@pytest.mark.parametrize(
+    ("width", "height"), [(31, 400), (400, 16), (8194, 400), (1, 1), (0, 0), (8192, 32), (32, 8192)]
+)
 def test_pictures_that_cannot_be_encoded_are_refused_in_numbers(width, height):
     with pytest.raises(SourceRejected, match=f"the picture is {width}x{height} pixels") as refused:
         rungs_for(track(width, height))

@@ -21,7 +21,9 @@ def test_a_plain_film():
     assert [(track.codec, track.channels, track.language) for track in film.audio] == [("AAC", 2, "eng")]
 
 
-@pytest.mark.parametrize(("turn", "size"), [(0, (1920, 1080)), (90, (1080, 1920)), (180, (1920, 1080)), (270, (1080, 1920))])
+@pytest.mark.parametrize(
+    ("turn", "size"), [(0, (1920, 1080)), (90, (1080, 1920)), (180, (1920, 1080)), (270, (1080, 1920))]
+)
 def test_a_phone_held_upright_makes_an_upright_picture(turn, size):
     video = source(picture(Rotation=turn)).video
     assert ((video.width, video.height), video.rotation) == (size, turn)
@@ -87,7 +89,8 @@ def test_a_picture_in_an_unknown_codec_is_refused_by_name():
 
 
 @pytest.mark.parametrize(
-    "result", [{}, {"Container": {}}, {"Container": {"Format": "mp4", "Tracks": []}}, {"Container": {"Tracks": [picture()]}}]
+    "result",
+    [{}, {"Container": {}}, {"Container": {"Format": "mp4", "Tracks": []}}, {"Container": {"Tracks": [picture()]}}],
 )
 def test_a_container_without_tracks_is_no_film(result):
     with pytest.raises(SourceRejected) as refused:
