@@ -114,7 +114,7 @@ def start_emulators(opening: ExitStack, home: Path, port: int | None = None,
     opening.callback(sock.close)
     run = homes.open_run(home)
     opening.callback(run.close)
-    server.prepare(sock.getsockname()[1], region, ACCOUNT)
+    opening.enter_context(server.prepared(sock.getsockname()[1], region, ACCOUNT))
     from pipeline.local.emulators import check_versions, cloudformation, events, queues, s3, stepfunctions
     from pipeline.local.emulators.lambdas import install_lambda
     from pipeline.local.emulators.stepfunctions import install_stepfunctions, stop_all

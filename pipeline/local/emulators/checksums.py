@@ -57,8 +57,7 @@ def _crc_function(name: str) -> Callable[[bytes, int], int]:
     if name == "CRC32":
         return zlib.crc32
     if _awscrt is not None:
-        native = {"CRC32C": _awscrt.crc32c, "CRC64NVME": _awscrt.crc64nvme}[name]
-        return lambda data, value: native(bytes(data), value)
+        return {"CRC32C": _awscrt.crc32c, "CRC64NVME": _awscrt.crc64nvme}[name]
     bits, polynomial = CRCS[name]
     return functools.partial(_table_crc, _table(polynomial), (1 << bits) - 1)
 

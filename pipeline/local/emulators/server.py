@@ -4,7 +4,7 @@ A bound socket and this run's folders in; an HTTP endpoint out. In front of mini
 to disk (s3.py), and requests to MediaConvert go to the handler given, on threads of their own.
 
 One at a time in a process: ministack's state is in its modules. It is configured through environment variables, read
-when it is first imported, so `prepare()` runs before any module that imports it. Nothing of it is told to listen but
+when it is first imported, so `prepared()` is entered before any module that imports it. Nothing of it is told to listen but
 our socket: no SFTP, no IoT broker, no docker, no start-up scripts, and no signal handlers.
 
 Can go wrong: the port is taken (PortTaken), the server does not come up (ServerFailed, with its log's folder).
@@ -19,7 +19,7 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +30,9 @@ PORTS_TRIED = 100
 START_SECONDS = 20
 STOP_SECONDS = 5
 
+_USERS_SETTINGS = ("AUTH", "PERSIST_STATE", "S3_PERSIST", "LOCALSTACK_PERSISTENCE", "SERVICES", "USE_SSL", "EDGE_PORT",
+                   "CLOUDTRAIL_RECORDING", "LAMBDA_EXECUTOR")
+_one_at_a_time = threading.Lock()
 _MEDIACONVERT_PATH = "/2017-08-29/"
 _SERVICE_IN_SCOPE = re.compile(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 
@@ -65,15 +68,35 @@ def reserve(port: int | None, default: int = DEFAULT_PORT) -> socket.socket:
     raise PortTaken(f"cannot listen on {HOST}:{port}: {reason}. Choose another port, or none for the next free one")
 
 
-def prepare(port: int, region: str, account: str) -> None:
-    """Say to ministack what it reads from the environment when it is imported, and undo what the user's may say."""
-    for name in ("AUTH", "PERSIST_STATE", "S3_PERSIST", "LOCALSTACK_PERSISTENCE", "SERVICES", "USE_SSL", "EDGE_PORT",
-                 "CLOUDTRAIL_RECORDING", "LAMBDA_EXECUTOR"):
-        os.environ.pop(name, None)
-    os.environ.update({
+@contextlib.contextmanager
+def prepared(port: int, region: str, account: str) -> Iterator[None]:
+    """Say to ministack what it reads from the environment, and undo what the user's may say; restored at the end."""
+    if not _one_at_a_time.acquire(blocking=False):
+        raise ServerFailed("this process already serves an embedded AWS endpoint, and ministack has one state a process")
+    ours = {
         "GATEWAY_PORT": str(port), "BIND_HOST": HOST, "MINISTACK_HOST": HOST, "MINISTACK_ACCOUNT_ID": account,
         "MINISTACK_REGION": region, "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "LOG_LEVEL": "WARNING",
-    })
+        **dict.fromkeys(_USERS_SETTINGS),
+    }
+    before = {name: os.environ.get(name) for name in ours}
+    try:
+        _set_environment(ours)
+        _import_ministack(port)
+        yield
+    finally:
+        _set_environment(before)
+        _one_at_a_time.release()
+
+
+def _set_environment(values: dict[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _import_ministack(port: int) -> None:
     with _without_its_logging():
         from ministack import app
         from ministack.services import sqs
@@ -196,7 +219,8 @@ class EmulatorServer:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         query = parse_qs(scope.get("query_string", b"").decode(), keep_blank_values=True)
         status, answer, content = await asyncio.get_running_loop().run_in_executor(
-            self._pool, self.mediaconvert.handle, scope["method"], scope["path"], headers, body, query)
+            self._pool, self.mediaconvert.handle, scope["method"], scope["raw_path"].decode("ascii"), headers, body,
+            query)
         await _send(send, status, answer, content)
 
 

@@ -72,7 +72,8 @@ def alive(members: set[tuple[int, str]]) -> set[tuple[int, str]]:
 
 def listening(members: set[tuple[int, str]]) -> set[tuple[str, int]]:
     """(address in hex, port) of every TCP socket they listen on, IPv4 and IPv6."""
-    inodes = {os.readlink(path) for pid, _ in members for path in Path(f"/proc/{pid}/fd").iterdir() if path.is_symlink()}
+    files = [path for pid, _ in members for path in Path(f"/proc/{pid}/fd").iterdir()]
+    inodes = {os.readlink(path) for path in files if path.is_symlink()}
     found = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import errno
 import logging
 import socket
+import urllib.error
+import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from pipeline.local.emulators import server
+from pipeline.local.emulators import server, storage
+from pipeline.local.stack import start_emulators
 
 
 def test_the_port_asked_for_is_taken_or_it_is_an_error():
@@ -56,3 +61,23 @@ def test_the_users_own_emulator_settings_do_not_reach_it(aws):
     from ministack.core import persistence
 
     assert (app.AUTH, persistence.PERSIST_STATE) == (False, False)
+
+
+def test_a_second_endpoint_in_this_process_is_refused(aws, tmp_path: Path):
+    with ExitStack() as opening, pytest.raises(server.ServerFailed, match="already serves"):
+        start_emulators(opening, tmp_path)
+    assert not list(tmp_path.glob("run-*"))
+    aws.client("s3").list_buckets()
+
+
+def test_a_full_disk_is_an_answer_that_says_where(aws, s3, bucket: str, monkeypatch: pytest.MonkeyPatch):
+    def full(self: storage.BodyWriter, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", self._path)
+
+    monkeypatch.setattr(storage.BodyWriter, "write", full)
+    request = urllib.request.Request(f"{aws.endpoint_url}/{bucket}/film", data=b"x" * 3_000_000, method="PUT")
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(request, timeout=10)
+    assert error.value.code == 500
+    assert f"No space left on device: {aws.run.objects}".encode() in error.value.read()
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)

@@ -121,3 +121,22 @@ def test_two_stacks_of_one_home_live_side_by_side(served: Served, home: Path, pa
     other.process.terminate()
     ended(other, 143)
     assert served.run.exists()
+
+
+BROKEN = """
+import sys
+from pathlib import Path
+from pipeline.local import stack, synth
+template = Path(sys.argv[1]) / "template.json"
+template.write_text('{"Resources": {"Thing": {"Type": "Custom::Thing", "Properties": {"ServiceToken": "nobody"}}}}')
+synth.synthesise = lambda home: synth.Assembly(template, {}, ())
+stack.Stack.start(Path(sys.argv[1]))
+"""
+
+
+def test_a_stack_that_cannot_be_deployed_says_why_and_leaves_nothing(tmp_path: Path):
+    result = subprocess.run([sys.executable, "-c", BROKEN, str(tmp_path)], cwd=ROOT, capture_output=True, text=True,
+                            timeout=60)
+    assert result.returncode == 1
+    assert "DeployFailed: stack Vod ended ROLLBACK_COMPLETE: Thing (Custom::Thing): " in result.stderr
+    assert not list(tmp_path.glob("run-*"))
