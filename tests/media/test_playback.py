@@ -1,0 +1,149 @@
+"""asset.json never goes back; receipts say what became of an upload."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.media import playback
+from pipeline.media.manifest import CaptionTrack
+from tests.media.films import upload
+
+STATUSES = ["processing", "published", "rejected", "removed"]
+
+
+def said(status: str, order: str = "5", revision: int = 1) -> dict:
+    return {"status": status, "order": order, "revision": revision}
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_anything_may_be_said_first(status):
+    assert playback.may_replace(None, said(status))
+
+
+#: (there now, what comes): who wins where both are of one upload and run / where a newer upload comes.
+TRUTH = {
+    ("processing", "processing"): (True, True),
+    ("processing", "published"): (True, True),
+    ("processing", "rejected"): (True, True),
+    ("processing", "removed"): (True, True),
+    ("published", "processing"): (False, False),
+    ("published", "published"): (True, True),
+    ("published", "rejected"): (False, False),
+    ("published", "removed"): (True, True),
+    ("rejected", "processing"): (False, True),
+    ("rejected", "published"): (True, True),
+    ("rejected", "rejected"): (True, True),
+    ("rejected", "removed"): (True, True),
+    ("removed", "processing"): (False, True),
+    ("removed", "published"): (False, True),
+    ("removed", "rejected"): (False, True),
+    ("removed", "removed"): (True, True),
+}
+
+
+@pytest.mark.parametrize(("there", "comes"), TRUTH)
+def test_who_may_follow_whom(there, comes):
+    same, newer = TRUTH[there, comes]
+    assert playback.may_replace(said(there), said(comes)) is same
+    assert playback.may_replace(said(there), said(comes, order="6")) is newer
+    assert playback.may_replace(said(there), said(comes, order="4")) is False
+    assert playback.may_replace(said(there, revision=2), said(comes)) is False
+
+
+def test_a_new_run_of_a_rejected_upload_may_say_processing_again():
+    assert playback.may_replace(said("rejected"), said("processing", revision=2))
+
+
+#: A published asset.json is only ever followed by a published or removed one.
+messages = st.builds(said, st.sampled_from(STATUSES), st.sampled_from("123456"), st.integers(1, 3))
+
+
+@given(st.lists(messages, max_size=12))
+def test_in_any_order_of_arrivals_the_asset_never_goes_back(arrivals):
+    there = None
+    for new in arrivals:
+        if playback.may_replace(there, new):
+            if there:
+                assert (new["order"], new["revision"]) >= (there["order"], there["revision"])
+                if there["status"] == "published":
+                    assert new["status"] in ("published", "removed")
+            there = new
+
+
+@given(st.lists(messages.filter(lambda message: message["status"] == "published"), min_size=1, max_size=8))
+def test_whatever_arrives_first_the_newest_published_one_stays(arrivals):
+    there = None
+    for new in arrivals:
+        there = new if playback.may_replace(there, new) else there
+    assert (there["order"], there["revision"]) == max((each["order"], each["revision"]) for each in arrivals)
+
+
+# asset.json ----------------------------------------------------------------------------------------------------------
+
+VERIFIED = {
+    "duration_ms": 20_000,
+    "has_audio": True,
+    "poster": "poster.0000001.jpg",
+    "download": None,
+    "renditions": [
+        {
+            "name": "720p",
+            "width": 1280,
+            "height": 720,
+            "bitrate_bps": 1,
+            "codecs": "avc1",
+            "peak_bps": 2,
+            "size_bytes": 3,
+        }
+    ],
+}
+
+
+def test_asset_json_of_a_film_that_plays():
+    film = upload()
+    track = CaptionTrack("en", "English", "captions/en.vtt", "captions/en.m3u8")
+    made = playback.published(film, "My Film", VERIFIED, (track,), (1280, 720), "2026-01-01T00:00:00.000Z")
+    folder = f"v/{film.run}/"
+    assert made["hls"] == "index.m3u8" and made["dash"] == "index.mpd", "relative: they hold on any domain"
+    assert made["poster"] == folder + "poster.0000001.jpg" and made["download"] is None
+    assert made["captions"] == [{"language": "en", "label": "English", "vtt": folder + "captions/en.vtt"}]
+    assert made["renditions"][0].keys() == {"name", "width", "height", "bitrate_bps", "codecs"}
+    assert (made["width"], made["height"], made["order"]) == (1280, 720, film.order)
+    assert json.loads(json.dumps(made)) == made
+
+
+def test_asset_json_of_a_film_without_poster():
+    assert playback.published(upload(), "t", {**VERIFIED, "poster": None}, (), (2, 2), "now")["poster"] is None
+
+
+@pytest.mark.parametrize("status", playback.MESSAGES)
+def test_viewers_read_plain_words_while_nothing_plays(status):
+    made = playback.unpublished(upload(), "My Film", status)
+    assert made["status"] == status and made["message"].endswith(".") and made["title"] == "My Film"
+
+
+def test_urls():
+    assert playback.playback_url("https://d.example", "film-1") == "https://d.example/?asset=film-1"
+    assert playback.manifest_url("https://d.example", "film-1", "index.mpd") == "https://d.example/a/film-1/index.mpd"
+
+
+def test_a_receipt_leaves_out_what_there_is_not():
+    made = playback.receipt(upload(), "rejected", error={"code": "INPUT_EMPTY"}, title=None)
+    assert made["file"] == "uploads/My Film.mov" and made["status"] == "rejected" and "title" not in made
+
+
+def test_sidecars_that_could_not_be_read_are_no_tracks():
+    track = {
+        "file": "f.en.srt",
+        "language": "en",
+        "label": "English",
+        "vtt": "captions/en.vtt",
+        "playlist": "captions/en.m3u8",
+    }
+    unreadable = {"file": "f.srt", "vtt": None, "warnings": ["no caption could be read in f.srt"]}
+    made = playback.caption_tracks([{**track, "forced": False, "sdh": True, "warnings": []}, unreadable])
+    assert [(each.language, each.sdh) for each in made] == [("en", True)]
