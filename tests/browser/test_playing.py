@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, Page
 
 from tests.browser.watching import Complaints, Film, open_film, seen, until, watch
 
@@ -82,9 +82,10 @@ def test_every_control_has_a_name(film: Film, page: Page) -> None:
     assert nameless == []
 
 
-def test_a_film_that_stops_says_so_and_goes_on_from_there(film: Film, context: BrowserContext, page: Page) -> None:
+@pytest.mark.parametrize("player", ["hls", "dash"])
+def test_a_film_that_stops_says_so_and_goes_on_from_there(film: Film, page: Page, player: str) -> None:
     page.route("**/*.m4s", lambda route: route.abort() if "00003" in route.request.url else route.continue_())
-    open_film(page, film)
+    open_film(page, film, player)
     until(page, "vod.state === 'network'", 60)
     assert page.locator('[data-part="stopped-title"]').inner_text() == "We cannot reach the film"
     stopped_at = seen(page)["time"]
@@ -101,3 +102,26 @@ def test_nothing_is_fetched_from_elsewhere(film: Film, page: Page, player: str) 
     open_film(page, film, player)
     assert [url for url in fetched if not url.startswith((film.edge_url, "blob:", "data:"))] == []
     assert complaints.errors == []
+
+
+SAFARI = (
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/17.4 Safari/605.1.15"
+)
+
+
+def test_a_browser_that_plays_hls_itself_is_let_to(film: Film, browser: Browser, pictures: Path) -> None:
+    """The path Safari takes. Chromium knows HLS too by now, so that under Safari's name it can walk it."""
+    context = browser.new_context(user_agent=SAFARI)
+    page = context.new_page()
+    page.goto(film.edge_url)
+    if not page.evaluate("document.createElement('video').canPlayType('application/vnd.apple.mpegurl')"):
+        pytest.skip("this Chromium does not play HLS by itself")
+    complaints = Complaints.of(page)
+    open_film(page, film)
+    until(page, "vod.video.currentTime >= 2")
+    found = seen(page)
+    assert (found["kind"], found["engine"], found["error"]) == ("native", "this browser", None)
+    assert found["width"] > 0 and found["audio"] > 0
+    assert complaints.errors == []
+    context.close()

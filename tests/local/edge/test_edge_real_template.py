@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import httpx
 import pytest
 
 from pipeline.local.edge import Edge, serve
+from pipeline.local.home import default_home
 from pipeline.local.player_build import PLAYER, build
 from pipeline.local.synth import synthesise
 from tests.local.edge.stub_s3 import StubS3
@@ -32,7 +32,7 @@ def origin() -> Iterator[StubS3]:
 
 @pytest.fixture(scope="module")
 def viewer(origin: StubS3, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    home = Path(os.environ.get("VOD_HOME") or PLAYER.parent / ".vod")
+    home = default_home()
     build(home)
     template = synthesise(home).template
     buckets = [key for key, item in template["Resources"].items() if item["Type"] == "AWS::S3::Bucket"]
