@@ -7,11 +7,11 @@ checksum, so those four are answered without reading. A response whose body is s
 
 Why not a proxy with its own books: listings, versions and conditional writes would exist twice and disagree.
 
-Also put right here: Range together with versionId, Range headers that S3 ignores, CompleteMultipartUpload (which
-joined the parts in memory) with full-object checksums, form uploads, and presigned URLs signed with any credentials.
+Also put right here: Range together with versionId, Range headers that S3 ignores, and presigned URLs signed with any
+credentials. Multipart uploads are completed in multipart.py, form uploads taken apart in forms.py.
 
-Can go wrong, as S3 says it: IncompleteBody, BadDigest, InvalidRange, EntityTooSmall, InvalidPart, NoSuchUpload;
-a full disk is InternalError and names the folder.
+Can go wrong, as S3 says it: IncompleteBody, BadDigest, InvalidRange; a full disk is InternalError and names the
+folder.
 """
 
 from __future__ import annotations
@@ -19,31 +19,29 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import contextvars
-import hashlib
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs
-from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring
 
 from ministack import app
 from ministack.core import router
 from ministack.services import s3
 
-from pipeline.local.emulators import forms
-from pipeline.local.emulators.checksums import ALGORITHMS, CRCS, joined_crc
+from pipeline.local.emulators import forms, multipart
+from pipeline.local.emulators.checksums import ALGORITHMS
 from pipeline.local.emulators.chunked import BadFraming, Decoder, is_chunked, without_chunked
-from pipeline.local.emulators.storage import CHUNK, BodyWriter, StoredBody, joined
+from pipeline.local.emulators.storage import CHUNK, BodyWriter, StoredBody
 
 log = logging.getLogger(__name__)
 
 Receive = Callable[[], Awaitable[dict]]
 Send = Callable[[dict], Awaitable[None]]
 
-SMALLEST_PART = 5 << 20  # S3's minimum for every part but the last
 SMALL = 256 << 10  # read or written on the event loop: a thread's round trip costs more
 
 
@@ -71,10 +69,11 @@ def install(objects: Path) -> None:
     _replace(app, "_read_request_body", _read_request_body)
     _replace(app, "_send_response", _send_response)
     _replace(app, "_routing_params", _routing_params)
-    for name in ("_get_object", "_create_multipart_upload", "_complete_multipart_upload", "_get_object_data",
-                 "_compute_s3_checksum", "_validate_content_md5", "_verify_presigned_sigv4", "_parse_multipart_form",
-                 "md5_hash"):
+    for name in ("_get_object", "_get_object_data", "_compute_s3_checksum", "_validate_content_md5",
+                 "_verify_presigned_sigv4", "_parse_multipart_form", "md5_hash"):
         _replace(s3, name, globals()[name])
+    _replace(s3, "_create_multipart_upload", multipart.remembering_checksum_type(s3._create_multipart_upload))
+    _replace(s3, "_complete_multipart_upload", multipart.complete_multipart_upload)
     _replace(s3, "handle_request", _handle_request)
 
 
@@ -207,11 +206,15 @@ async def _stream(send: Send, body: StoredBody) -> None:
     gone = asyncio.ensure_future(_disconnected(_request.get().receive))
     chunks = body.chunks()
     try:
-        while not gone.done() and (chunk := await asyncio.to_thread(next, chunks, b"")):
+        while chunk := await asyncio.to_thread(next, chunks, b""):
+            if gone.done():
+                return
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
     finally:
         gone.cancel()
+        with contextlib.suppress(ValueError):  # cancelled while a thread reads: it closes the file when it is done
+            chunks.close()
 
 
 async def _disconnected(receive: Receive) -> None:
@@ -317,158 +320,3 @@ def _slice(bucket: str, key: str, answer: dict, body: StoredBody, header: str) -
 def _unsatisfiable(bucket: str, key: str, size: int) -> tuple:
     headers = {"Content-Type": "application/xml", "Content-Range": f"bytes */{size}"}
     return 416, headers, s3._xml_body(s3._range_error_xml(bucket, key))
-
-
-# ---- multipart uploads ----------------------------------------------------------------------------------------------
-
-
-def _create_multipart_upload(bucket: str, key: str, headers: dict) -> tuple:
-    status, answer, body = _original["_create_multipart_upload"](bucket, key, headers)
-    if status == 200 and "x-amz-checksum-algorithm" in answer:
-        algorithm = answer["x-amz-checksum-algorithm"]
-        kind = headers.get("x-amz-checksum-type") or ("FULL_OBJECT" if algorithm == "CRC64NVME" else "COMPOSITE")
-        answer["x-amz-checksum-type"] = kind.upper()
-        upload_id = fromstring(body).findtext("{*}UploadId")
-        s3._multipart_uploads[upload_id]["checksum_type"] = kind.upper()
-    return status, answer, body
-
-
-class _Refused(Exception):
-    """CompleteMultipartUpload cannot go on; carries S3's answer."""
-
-    def __init__(self, code: str, message: str, status: int, resource: str):
-        super().__init__(code)
-        self.answer = s3._error(code, message, status, resource)
-
-
-def _complete_multipart_upload(bucket_name: str, key: str, body: bytes, query: dict, headers: dict | None = None):
-    """CompleteMultipartUpload over parts on disk: no byte is copied, the object is the list of its parts' files."""
-    headers, upload_id = headers or {}, s3._qp(query, "uploadId")
-    bucket = s3._ensure_bucket(bucket_name)
-    if bucket is None:
-        return s3._no_such_bucket(bucket_name)
-    done = s3._completed_multipart_uploads.get(upload_id)
-    if done is not None and done.get("key") == key:
-        return done["response"]  # a retry whose first answer was lost
-    try:
-        upload = _open_upload(upload_id, bucket_name, key)
-        if refusal := (s3._check_sse_c_part(headers, upload)
-                       or s3._check_put_preconditions(headers, bucket["objects"].get(key))):
-            return refusal
-        parts = _chosen_parts(upload, body, f"/{bucket_name}/{key}")
-        record = _completed_record(upload, parts, headers, f"/{bucket_name}/{key}")
-    except _Refused as refused:
-        return refused.answer
-    prior = bucket["objects"].get(key)
-    bucket["objects"][key] = record
-    del s3._multipart_uploads[upload_id]
-    response = _announce_completed(bucket_name, key, record, prior, headers)
-    s3._completed_multipart_uploads[upload_id] = {"key": key, "response": response}
-    return response
-
-
-def _open_upload(upload_id: str, bucket: str, key: str) -> dict:
-    upload = s3._multipart_uploads.get(upload_id)
-    if upload is None or (upload["bucket"], upload["key"]) != (bucket, key):
-        raise _Refused("NoSuchUpload", "The specified multipart upload does not exist.", 404, f"/{bucket}/{key}")
-    return upload
-
-
-def _chosen_parts(upload: dict, body: bytes, resource: str) -> list[tuple[int, dict]]:
-    """The parts the request lists, as stored; refused when one is missing, changed, too small or out of order."""
-    try:
-        elements = [element for element in fromstring(body).iter() if _tag(element) == "Part"]
-        listed = [(int(element.findtext("{*}PartNumber")), element) for element in elements]
-    except (ParseError, TypeError, ValueError):
-        raise _Refused("MalformedXML", s3._MALFORMED_XML, 400, resource) from None
-    if not listed:
-        raise _Refused("MalformedXML", s3._MALFORMED_XML, 400, resource)
-    numbers = [number for number, _ in listed]
-    if numbers != sorted(set(numbers)):
-        raise _Refused("InvalidPartOrder", "The list of parts was not in ascending order. The parts list must be "
-                       "specified in order by part number.", 400, resource)
-    chosen = []
-    for number, element in listed:
-        stored = upload["parts"].get(number)
-        if stored is None or not _is_named(stored, element):
-            raise _Refused("InvalidPart", "One or more of the specified parts could not be found. The part may not "
-                           "have been uploaded, or the specified entity tag may not match the part's entity tag. "
-                           f"Part number: {number}", 400, resource)
-        chosen.append((number, stored))
-    if small := [number for number, stored in chosen[:-1] if stored["size"] < SMALLEST_PART]:
-        raise _Refused("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size "
-                       f"(part {small[0]} has fewer than {SMALLEST_PART} bytes).", 400, resource)
-    return chosen
-
-
-def _tag(element: Element) -> str:
-    return element.tag.rpartition("}")[2]
-
-
-def _is_named(stored: dict, element: Element) -> bool:
-    for child in element:
-        text = (child.text or "").strip()
-        if _tag(child) == "ETag" and text.strip('"') != stored["etag"].strip('"'):
-            return False
-        algorithm = _tag(child).removeprefix("Checksum").upper()
-        if algorithm != _tag(child).upper() and text and (stored.get("checksums") or {}).get(algorithm) != text:
-            return False
-    return True
-
-
-def _completed_record(upload: dict, parts: list[tuple[int, dict]], headers: Mapping[str, str], resource: str) -> dict:
-    body = joined([stored["body"] for _, stored in parts])
-    if headers.get("x-amz-mp-object-size", str(len(body))) != str(len(body)):
-        raise _Refused("InvalidRequest", f"The provided 'x-amz-mp-object-size' header value "
-                       f"{headers['x-amz-mp-object-size']} does not match what was computed: {len(body)}",
-                       400, resource)
-    digests = b"".join(stored["body"].digest("MD5") for _, stored in parts)
-    etag = f'"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"'
-    algorithm, kind = upload.get("checksum_algorithm"), upload.get("checksum_type", "COMPOSITE")
-    checksum = _whole_checksum(algorithm, kind, [stored for _, stored in parts])
-    sent = headers.get(f"x-amz-checksum-{(algorithm or '').lower()}")
-    if sent and checksum and sent != checksum:
-        raise _Refused("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.",
-                       400, resource)
-    return {
-        "body": body,
-        "content_type": upload["content_type"],
-        "content_encoding": upload.get("content_encoding"),
-        "etag": etag,
-        "last_modified": s3.now_iso(),
-        "size": len(body),
-        "metadata": upload["metadata"],
-        "preserved_headers": upload.get("preserved_headers", {}),
-        "storage_class": upload.get("storage_class") or "STANDARD",
-        "parts": [{"PartNumber": number, "Size": stored["size"]} for number, stored in parts],
-        "checksums": {algorithm: checksum} if checksum else {},
-        "checksum_type": kind if checksum else None,
-    }
-
-
-def _whole_checksum(algorithm: str | None, kind: str, parts: list[dict]) -> str | None:
-    if not algorithm:
-        return None
-    if kind == "FULL_OBJECT" and algorithm in CRCS:
-        whole = joined_crc(algorithm, [(stored["body"].digest(algorithm), stored["size"]) for stored in parts])
-        return base64.b64encode(whole).decode()
-    return s3._composite_checksum(algorithm, [stored["body"].checksum(algorithm) for stored in parts])
-
-
-def _announce_completed(bucket: str, key: str, record: dict, prior: dict | None, headers: Mapping[str, str]) -> tuple:
-    """The version, the event and the answer of a completed upload, in ministack's order."""
-    answer = {"Content-Type": "application/xml", **s3._stored_sse_headers(record)}
-    s3._maybe_replicate(bucket, key, record, record["body"])
-    version_id = s3._record_object_version(bucket, key, prior, record, record["body"])
-    if version_id:
-        answer["x-amz-version-id"] = version_id
-    s3._fire_s3_event_async(bucket, key, "s3:ObjectCreated:CompleteMultipartUpload", size=record["size"],
-                            etag=record["etag"], version_id=version_id)
-    root = Element("CompleteMultipartUploadResult", xmlns=s3.S3_NS)
-    location = f"http://{headers.get('host', 's3.amazonaws.com')}/{bucket}/{s3.url_quote(key, safe='/')}"
-    fields = {"Location": location, "Bucket": bucket, "Key": key, "ETag": record["etag"]}
-    for algorithm, value in record["checksums"].items():
-        fields |= {f"Checksum{algorithm}": value, "ChecksumType": record["checksum_type"]}
-    for name, text in fields.items():
-        SubElement(root, name).text = text
-    return 200, answer, s3._xml_body(root)

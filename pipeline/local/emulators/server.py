@@ -4,8 +4,8 @@ A bound socket and this run's folders in; an HTTP endpoint out. In front of mini
 to disk (s3.py), and requests to MediaConvert go to the handler given, on threads of their own.
 
 One at a time in a process: ministack's state is in its modules. It is configured through environment variables, read
-when it is first imported, so `prepared()` is entered before any module that imports it. Nothing of it is told to listen but
-our socket: no SFTP, no IoT broker, no docker, no start-up scripts, and no signal handlers.
+when it is first imported, so `prepared()` is entered before any module that imports it. Nothing of it is told to listen
+but our socket: no SFTP, no IoT broker, no docker, no start-up scripts, and no signal handlers.
 
 Can go wrong: the port is taken (PortTaken), the server does not come up (ServerFailed, with its log's folder).
 """
@@ -27,7 +27,7 @@ from typing import Protocol
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
 PORTS_TRIED = 100
-START_SECONDS = 20
+START_SECONDS = 60
 STOP_SECONDS = 5
 
 _USERS_SETTINGS = ("AUTH", "PERSIST_STATE", "S3_PERSIST", "LOCALSTACK_PERSISTENCE", "SERVICES", "USE_SSL", "EDGE_PORT",
@@ -72,7 +72,7 @@ def reserve(port: int | None, default: int = DEFAULT_PORT) -> socket.socket:
 def prepared(port: int, region: str, account: str) -> Iterator[None]:
     """Say to ministack what it reads from the environment, and undo what the user's may say; restored at the end."""
     if not _one_at_a_time.acquire(blocking=False):
-        raise ServerFailed("this process already serves an embedded AWS endpoint, and ministack has one state a process")
+        raise ServerFailed("this process already serves an embedded AWS endpoint; ministack has one state a process")
     ours = {
         "GATEWAY_PORT": str(port), "BIND_HOST": HOST, "MINISTACK_HOST": HOST, "MINISTACK_ACCOUNT_ID": account,
         "MINISTACK_REGION": region, "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "LOG_LEVEL": "WARNING",
@@ -190,7 +190,7 @@ class EmulatorServer:
     async def _lifespan(self, receive: Callable, send: Callable) -> None:
         """What ministack's own start-up does, without its docker sweeps, brokers and scripts."""
         from ministack import app
-        from ministack.services import eventbridge
+        from ministack.services import eventbridge, scheduler
 
         while True:
             message = await receive()
@@ -199,6 +199,7 @@ class EmulatorServer:
                 app._reset_lock = None  # made on first use, on this loop
                 app._MAIN_LOOP.set_default_executor(ThreadPoolExecutor(64, thread_name_prefix="emulators"))
                 eventbridge.start_scheduler()
+                scheduler.start_scheduler()
                 await send({"type": "lifespan.startup.complete"})
                 app._MAIN_LOOP.call_soon(self._ready.set)
             else:

@@ -9,7 +9,6 @@ import http.client
 import io
 import os
 import re
-import time
 import urllib.error
 import urllib.request
 import zlib
@@ -21,6 +20,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from pipeline.local.emulators.checksums import Checksums
+from tests.local.stack.functions import until
 
 MB = 1 << 20
 KEYS = ["plain.mp4", "with space.mp4", "plus+and%25.mp4", "üñï/日本.mov", "a/../b", "/leading", "trailing/",
@@ -157,6 +157,30 @@ def test_a_copy_shares_the_bytes_and_outlives_its_source(aws, s3, bucket: str):
     assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"film"
 
 
+def open_files(aws) -> list[str]:
+    links = [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    return [link for link in links if link.startswith(str(aws.run.objects))]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks into /proc")
+def test_a_viewer_who_leaves_is_not_read_for(aws, s3, bucket: str):
+    s3.put_object(Bucket=bucket, Key="film", Body=b"x" * 40 * MB)
+    with urllib.request.urlopen(f"{aws.endpoint_url}/{bucket}/film", timeout=10) as answer:
+        answer.read(1000)
+        assert open_files(aws)
+    until(lambda: not open_files(aws), 5)
+
+
+def test_a_download_goes_on_when_its_object_is_replaced(aws, s3, bucket: str):
+    before = len(objects(aws))
+    s3.put_object(Bucket=bucket, Key="film", Body=b"x" * 40 * MB)
+    with urllib.request.urlopen(f"{aws.endpoint_url}/{bucket}/film", timeout=10) as answer:
+        answer.read(1000)
+        s3.delete_object(Bucket=bucket, Key="film")
+        assert answer.read() == b"x" * (40 * MB - 1000)
+    until(lambda: len(objects(aws)) == before, 5)
+
+
 # ---- checksums ------------------------------------------------------------------------------------------------------
 
 
@@ -220,11 +244,7 @@ def test_a_client_that_hangs_up_leaves_nothing(aws, s3, bucket: str):
     connection.putheader("Content-Length", str(50 * MB))
     connection.endheaders(b"x" * 3 * MB)
     connection.close()
-    for _ in range(100):
-        if len(objects(aws)) == before:
-            break
-        time.sleep(0.05)
-    assert len(objects(aws)) == before
+    until(lambda: len(objects(aws)) == before, 5)
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
 
 
