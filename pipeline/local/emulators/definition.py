@@ -53,11 +53,28 @@ def _problems_of_state(name: str, state: object, states: dict, path: str) -> Ite
         yield f"SCHEMA_VALIDATION_FAILED: neither Next nor End is there at {path}"
     if "ItemBatcher" in state:
         yield f"SCHEMA_VALIDATION_FAILED: ItemBatcher is not supported by the local interpreter at {path}/ItemBatcher"
+    for field in ("Parameters", "ItemSelector", "ResultSelector"):
+        for place in _not_paths(state.get(field), f"{path}/{field}"):
+            yield f"SCHEMA_VALIDATION_FAILED: the value of a field that ends in .$ must be a path at {place}"
     for index, branch in enumerate(state.get("Branches") or []):
         yield from _problems(branch, f"{path}/Branches[{index}]")
     for field in ("ItemProcessor", "Iterator"):
         if isinstance(state.get(field), dict):
             yield from _problems(state[field], f"{path}/{field}")
+
+
+def _not_paths(template: object, path: str) -> Iterator[str]:
+    """Where a template says `"name.$"` and gives neither a path nor an intrinsic function."""
+    if isinstance(template, list):
+        for index, value in enumerate(template):
+            yield from _not_paths(value, f"{path}[{index}]")
+    if not isinstance(template, dict):
+        return
+    for name, value in template.items():
+        if name.endswith(".$") and not (isinstance(value, str) and value.startswith(("$", "States."))):
+            yield f"{path}/{name}"
+        else:
+            yield from _not_paths(value, f"{path}/{name}")
 
 
 def _targets(state: object) -> Iterator[tuple[str, object]]:

@@ -16,6 +16,9 @@ import time
 
 from pipeline.local.emulators.interpreter import named_error
 
+# How long a failed branch waits for its siblings to take note.
+SIBLING_SECONDS = 0.1
+
 
 class Stopped(BaseException):
     """The state was ended from outside. Not an Exception: no Retry, Catch or history event may see it."""
@@ -31,6 +34,7 @@ def install_waits() -> None:
         _run_programs_on_the_callers_thread,
         _limit_states_in_time,
         _end_stopped_states_quietly,
+        _end_siblings_in_order,
         _wait_interruptibly,
         _retry_interruptibly,
         _wait_for_tokens,
@@ -182,6 +186,22 @@ def _was_stopped(env) -> bool:
     from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 
     return isinstance(env._program_state, ProgramStopped)
+
+
+def _end_siblings_in_order() -> None:
+    """When a branch fails, its siblings' aborted states come before the Parallel's failure in the history.
+
+    What waits is ended in no time. What is in the middle of a call is left to end by itself.
+    """
+    from moto.stepfunctions.parser.asl.component.state.exec.state_parallel.branch_worker import BranchWorker
+
+    original = BranchWorker.stop
+
+    def stop(self, stop_date, cause, error):
+        original(self, stop_date, cause, error)
+        self._worker_thread.join(SIBLING_SECONDS)
+
+    BranchWorker.stop = stop
 
 
 def _wait_interruptibly() -> None:
