@@ -1,0 +1,209 @@
+"""One job per role, never two alive at once, whatever dies in between."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from pipeline.aws import transcoder
+from pipeline.media import outputs
+from pipeline.media.errors import SourceUnreadable, TranscodeFailed
+from tests.aws.world import QUEUE_ARN, refusal, transcode_settings
+from tests.media.films import upload
+from tests.media.test_job import settings_of
+
+FILM = upload()
+JOB_SETTINGS = settings_of("plain-1080p30-stereo")
+
+
+class LambdaKilled(BaseException):
+    """The function died: no `except Exception` of ours sees it."""
+
+
+def transcode(jobs_queue, token: str = "token-1", film=FILM) -> str:
+    return transcoder.transcode(film, "streams", JOB_SETTINGS, token, transcode_settings(jobs_queue.url))
+
+
+def test_a_job_is_created_once_with_everything_it_needs(table, mediaconvert, jobs_queue):
+    job_id = transcode(jobs_queue)
+    (job,) = mediaconvert.jobs
+    assert job["Id"] == job_id and job["Queue"] == QUEUE_ARN
+    assert job["UserMetadata"] == {
+        "asset_id": FILM.asset_id, "version": FILM.version, "revision": "1", "role": "streams", "attempt": "1",
+    }  # fmt: skip
+    record = table.job(FILM, "streams")
+    assert (record["job_id"], record["status"], record["task_token"]) == (job_id, "SUBMITTED", "token-1")
+
+
+def test_token_and_intent_are_stored_before_the_job_exists(table, mediaconvert, jobs_queue):
+    seen = []
+    mediaconvert.after_create = lambda: seen.append(table.job(FILM, "streams"))
+    transcode(jobs_queue)
+    assert seen[0]["task_token"] == "token-1" and seen[0]["attempt"] == 1 and seen[0]["job_id"] is None
+
+
+@pytest.mark.parametrize("status", ["SUBMITTED", "PROGRESSING"])
+def test_a_repeat_of_the_step_finds_the_job_and_hands_it_the_new_token(table, mediaconvert, jobs_queue, status):
+    job_id = transcode(jobs_queue)
+    mediaconvert.jobs[0]["Status"] = status
+    assert transcode(jobs_queue, "token-2") == job_id
+    assert mediaconvert.calls.count("CreateJob") == 1
+    assert table.job(FILM, "streams")["task_token"] == "token-2"
+
+
+def die():
+    raise LambdaKilled
+
+
+def others(number: int, created: datetime.datetime | None = None) -> list[dict]:
+    """Jobs of other films in our queue."""
+    created = created or datetime.datetime.now(datetime.UTC)
+    return [
+        {"Id": str(n), "Queue": QUEUE_ARN, "UserMetadata": {"asset_id": str(n)}, "CreatedAt": created}
+        for n in range(number)
+    ]
+
+
+def test_killed_between_create_job_and_saving_the_id_the_retry_finds_the_job(table, mediaconvert, jobs_queue):
+    mediaconvert.after_create = die
+    with pytest.raises(LambdaKilled):
+        transcode(jobs_queue)
+    mediaconvert.after_create = lambda: None
+    assert transcode(jobs_queue, "token-2") == mediaconvert.jobs[0]["Id"]
+    assert mediaconvert.calls.count("CreateJob") == 1
+    assert table.job(FILM, "streams")["job_id"] == mediaconvert.jobs[0]["Id"]
+
+
+def test_the_lost_job_is_found_behind_many_newer_ones_and_after_two_more_crashes(table, mediaconvert, jobs_queue):
+    mediaconvert.after_create = die
+    with pytest.raises(LambdaKilled):
+        transcode(jobs_queue)
+    mediaconvert.after_create = lambda: None
+    mediaconvert.jobs += others(250)
+    for _ in range(2):
+        mediaconvert.refuse = {"ListJobs": refusal("ListJobs", "TooManyRequestsException", 429)}
+        with pytest.raises(type(mediaconvert.refuse["ListJobs"])):
+            transcode(jobs_queue, "token-2")
+    mediaconvert.refuse = {}
+    assert transcode(jobs_queue, "token-2") == mediaconvert.jobs[0]["Id"]
+
+
+def test_killed_before_create_job_the_retry_looks_no_further_back_than_the_attempt(table, mediaconvert, jobs_queue):
+    an_hour_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
+    mediaconvert.jobs += others(100, an_hour_ago)
+    table.intend(FILM, "streams", "token-1")
+    table.attempt(FILM, "streams", 1)
+    mediaconvert.calls.clear()
+    transcode(jobs_queue, "token-2")
+    assert mediaconvert.calls == ["ListJobs", "page", "CreateJob"]
+    assert mediaconvert.jobs[-1]["UserMetadata"]["attempt"] == "2"
+
+
+def test_jobs_of_another_queue_are_not_ours(table, mediaconvert, jobs_queue):
+    transcode(jobs_queue)
+    mediaconvert.jobs[0]["Queue"] = "arn:aws:mediaconvert:us-east-1:123456789012:queues/Other"
+    table.attempt(FILM, "streams", 1)
+    transcode(jobs_queue, "token-2")
+    assert mediaconvert.calls.count("CreateJob") == 2
+
+
+@pytest.mark.parametrize("status", ["ERROR", "CANCELED"])
+def test_a_job_that_ended_badly_is_never_found_again(table, mediaconvert, jobs_queue, status):
+    first = transcode(jobs_queue)
+    mediaconvert.jobs[0]["Status"] = status
+    second = transcode(jobs_queue, "token-2")
+    assert second != first and table.job(FILM, "streams")["attempt"] == 2
+    assert len({job["Token"] for job in mediaconvert.jobs}) == 2, "or MediaConvert would answer with the old job"
+
+
+def test_a_job_that_mediaconvert_has_forgotten_is_made_again(table, mediaconvert, jobs_queue):
+    transcode(jobs_queue)
+    mediaconvert.jobs.clear()
+    transcode(jobs_queue, "token-2")
+    assert mediaconvert.jobs[0]["UserMetadata"]["attempt"] == "2"
+
+
+def test_the_answer_of_a_job_that_ended_unheard_goes_where_all_answers_go(table, mediaconvert, jobs_queue):
+    job_id = transcode(jobs_queue)
+    mediaconvert.jobs[0] |= {
+        "Status": "COMPLETE",
+        "Warnings": [{"Code": 230001, "Count": 1}],
+        "OutputGroupDetails": [{"OutputDetails": [{"DurationInMs": 20020, "VideoDetails": {"WidthInPx": 1920}}]}],
+    }
+    assert transcode(jobs_queue, "token-2") == job_id and mediaconvert.calls.count("CreateJob") == 1
+    (body,) = jobs_queue.bodies()
+    assert (body["source"], body["detail-type"]) == ("aws.mediaconvert", "MediaConvert Job State Change")
+    assert body["detail"]["status"] == "COMPLETE" and body["detail"]["userMetadata"]["attempt"] == "1"
+    assert outputs.from_complete_event(body["detail"]) == {
+        "job_id": job_id,
+        "warnings": ["230001"],
+        "duration_ms": 20020,
+    }
+
+
+# Refusals ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("TooManyRequestsException", 429), ("InternalServerErrorException", 500), ("ServiceQuotaExceededException", 402)],
+)
+def test_throttling_passes_through_for_the_state_machine_to_retry(table, mediaconvert, jobs_queue, code, status):
+    mediaconvert.refuse = {"CreateJob": refusal("CreateJob", code, status)}
+    with pytest.raises(type(mediaconvert.refuse["CreateJob"])):
+        transcode(jobs_queue)
+    mediaconvert.refuse = {}
+    transcode(jobs_queue, "token-2")
+    assert len(mediaconvert.jobs) == 1
+
+
+@pytest.mark.parametrize(
+    ("refused", "code"),
+    [
+        ("BadRequestException", "TRANSCODE_SETTINGS"),
+        ("ForbiddenException", "TRANSCODE_NOT_ALLOWED"),
+        ("AccessDeniedException", "TRANSCODE_NOT_ALLOWED"),
+        ("NotFoundException", "TRANSCODE_FAILED"),
+        ("ConflictException", "TRANSCODE_FAILED"),
+    ],
+)
+def test_a_refused_job_says_why_and_what_to_do(table, mediaconvert, jobs_queue, refused, code):
+    mediaconvert.refuse = {"CreateJob": refusal("CreateJob", refused, message="/outputGroups: Should ...")}
+    with pytest.raises(TranscodeFailed, match=r"MediaConvert refused the job: /outputGroups") as raised:
+        transcode(jobs_queue)
+    assert raised.value.code == code and raised.value.evidence == {"role": "streams", "error": refused}
+    if code == "TRANSCODE_FAILED":
+        assert "API Reference" in raised.value.fix
+
+
+# Cancel and probe ----------------------------------------------------------------------------------------------------
+
+
+def test_a_live_job_is_cancelled_once(mediaconvert, jobs_queue):
+    job_id = transcode(jobs_queue)
+    assert transcoder.cancel(job_id) and not transcoder.cancel(job_id)
+
+
+def test_cancelling_without_permission_is_no_success(mediaconvert, jobs_queue):
+    job_id = transcode(jobs_queue)
+    mediaconvert.refuse = {"CancelJob": refusal("CancelJob", "ForbiddenException", 403)}
+    with pytest.raises(type(mediaconvert.refuse["CancelJob"])):
+        transcoder.cancel(job_id)
+
+
+def test_probe_hands_out_the_one_result(mediaconvert):
+    assert transcoder.probe("s3://b/k")["Container"]["Format"] == "mp4"
+
+
+def test_a_file_that_cannot_be_read_is_looked_at_twice_by_that_name(mediaconvert):
+    mediaconvert.refuse = {"Probe": refusal("Probe", "BadRequestException", message="No parser found for container")}
+    with pytest.raises(SourceUnreadable, match="No parser found for container"):
+        transcoder.probe("s3://b/k")
+
+
+@pytest.mark.parametrize(("code", "status"), [("TooManyRequestsException", 429), ("ForbiddenException", 403)])
+def test_a_service_that_cannot_be_asked_is_not_the_files_fault(mediaconvert, code, status):
+    mediaconvert.refuse = {"Probe": refusal("Probe", code, status)}
+    with pytest.raises(type(mediaconvert.refuse["Probe"])):
+        transcoder.probe("s3://b/k")
