@@ -16,8 +16,7 @@ def missing_bytes(path: Path) -> int:
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(12)
-        file.seek(0)
-        if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp"):
+        if is_mp4(head):
             promised = _mp4_end(file, size)
         elif head[:4] == EBML.to_bytes(4, "big"):
             promised = _matroska_end(file, size)
@@ -26,6 +25,11 @@ def missing_bytes(path: Path) -> int:
         else:
             return 0
     return max(0, promised - size)
+
+
+def is_mp4(head: bytes) -> bool:
+    """By its first box, whatever the file is called."""
+    return head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp")
 
 
 def _mp4_end(file: BinaryIO, size: int) -> int:

@@ -319,6 +319,9 @@ class _Planner:
         steps = _cascade(video, captures, _even(self._source_size()))
         outputs: list[Any] = []
         for position, step in enumerate(steps):
+            fastest = max((r.frame_rate for later in steps[position:] for r in later.video), default=rate)
+            if fastest < rate:  # nothing from here on wants the rest of the frames: they are not scaled either
+                stream, rate = stream.filter("fps", fps=_ratio(fastest)), fastest
             stream = self._first_scaled(stream, step.size) if position == 0 else _scaled(stream, step.size)
             takers = [*step.video, *step.captures]
             if position < len(steps) - 1:

@@ -131,20 +131,24 @@ def _unopened(url: str, why: str) -> str:
 
 def _refusal(url: str, path: Path, errors: tuple[str, ...]) -> ProbeRefused:
     detail = "\n".join(errors)
-    if "moov atom not found" in detail:
+    head = _head(path)
+    if "moov atom not found" in detail and extent.is_mp4(head):  # ffprobe says so of any rubbish named .mp4
         return ProbeRefused(1075, _unopened(url, "no moov box found in file"), detail)
     unknown = re.search(r"Codec \((\w+)\) not on whitelist", detail)
     if unknown:
         return ProbeRefused(1030, f"Video codec [{unknown.group(1)}] is not a supported input video codec", detail)
-    if _is_playlist(path):
+    if _is_playlist(head):
         return ProbeRefused(1010, _unopened(url, "The file is a playlist, not a film"), detail)
     return ProbeRefused(1010, _unopened(url, "No parser found for container"), detail)
 
 
-def _is_playlist(path: Path) -> bool:
+def _head(path: Path) -> bytes:
     with path.open("rb") as file:
-        head = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n")
-    return head.startswith((b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD"))
+        return file.read(512)
+
+
+def _is_playlist(head: bytes) -> bool:
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD"))
 
 
 # --- ffprobe's JSON to facts -----------------------------------------------------------------------------------------

@@ -1,0 +1,111 @@
+"""Films for the engine's tests, made by ffmpeg's own generators when a test asks for them, and jobs to do with them."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from pipeline.local.mediaconvert import ffmpeg
+
+PICTURE = ("-f", "lavfi", "-i", "testsrc2=size={size}:rate={rate}:duration={seconds}")
+SOUND = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration={seconds}")
+X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+
+
+def make(path: Path, *arguments: str, size: str = "320x180", rate: str = "25", seconds: float = 2) -> Path:
+    """Run ffmpeg with these arguments; {size}, {rate} and {seconds} are filled in. The film is made once."""
+    if not path.exists():
+        words = [argument.format(size=size, rate=rate, seconds=seconds) for argument in arguments]
+        command = [ffmpeg.ffmpeg_path(), "-nostdin", "-v", "error", "-y", *words, str(path)]
+        subprocess.run(command, check=True, timeout=60, stdin=subprocess.DEVNULL)
+    return path
+
+
+def plain(folder: Path, name: str = "plain.mp4", **how: Any) -> Path:
+    return make(folder / name, *PICTURE, *SOUND, *X264, "-g", "25", "-c:a", "aac", "-movflags", "+faststart", **how)
+
+
+def silent(folder: Path, name: str = "silent.mp4", **how: Any) -> Path:
+    return make(folder / name, *PICTURE, *X264, **how)
+
+
+def truncated(film: Path, name: str, share: float = 0.5) -> Path:
+    path = film.with_name(name)
+    path.write_bytes(film.read_bytes()[: int(film.stat().st_size * share)])
+    return path
+
+
+def rung(modifier: str, width: int, height: int, **more: Any) -> dict[str, Any]:
+    """A video output. `more` goes into the H264Settings but for `description`, which goes into the VideoDescription."""
+    description = more.pop("description", {})
+    cmfc = {"IFrameOnlyManifest": "INCLUDE"} | more.pop("cmfc", {})
+    h264 = {
+        "RateControlMode": "QVBR",
+        "QvbrSettings": {"QvbrQualityLevel": 7},
+        "MaxBitrate": 1_000_000,
+        "QualityTuningLevel": "SINGLE_PASS",
+        "CodecProfile": "HIGH",
+        "FramerateControl": "SPECIFIED",
+        "FramerateNumerator": 25,
+        "FramerateDenominator": 1,
+        "GopSize": 1,
+        "GopSizeUnits": "SECONDS",
+        "ParControl": "SPECIFIED",
+        "ParNumerator": 1,
+        "ParDenominator": 1,
+    }
+    return {
+        "NameModifier": modifier,
+        "ContainerSettings": {"Container": "CMFC", "CmfcSettings": cmfc},
+        "VideoDescription": {
+            "Width": width,
+            "Height": height,
+            **description,
+            "CodecSettings": {"Codec": "H_264", "H264Settings": h264 | more},
+        },
+    }
+
+
+def sound(modifier: str = "_audio", coding_mode: str = "CODING_MODE_2_0", **description: Any) -> dict[str, Any]:
+    aac = {"Bitrate": 96_000, "CodingMode": coding_mode, "SampleRate": 48_000}
+    return {
+        "NameModifier": modifier,
+        "ContainerSettings": {"Container": "CMFC", "CmfcSettings": {"AudioGroupId": "audio"}},
+        "AudioDescriptions": [{**description, "CodecSettings": {"Codec": "AAC", "AacSettings": aac}}],
+    }
+
+
+def captures(width: int, height: int, seconds: int = 1, at_most: int = 2) -> dict[str, Any]:
+    frames = {"FramerateNumerator": 1, "FramerateDenominator": seconds, "MaxCaptures": at_most, "Quality": 80}
+    output = {
+        "ContainerSettings": {"Container": "RAW"},
+        "VideoDescription": {
+            "Width": width,
+            "Height": height,
+            "CodecSettings": {"Codec": "FRAME_CAPTURE", "FrameCaptureSettings": frames},
+        },
+    }
+    settings = {"Type": "FILE_GROUP_SETTINGS", "FileGroupSettings": {"Destination": "s3://out/v/poster"}}
+    return {"Name": "Poster", "OutputGroupSettings": settings, "Outputs": [output]}
+
+
+def job(*outputs: dict[str, Any], groups: tuple[dict[str, Any], ...] = (), **cmaf: Any) -> dict[str, Any]:
+    """Job settings: one CMAF group with these outputs (`cmaf` goes into its settings), then the other groups."""
+    group = {
+        "Destination": "s3://out/v/stream",
+        "SegmentLength": 2,
+        "FragmentLength": 2,
+        "SegmentLengthControl": "EXACT",
+    }
+    streams = {
+        "Name": "Streams",
+        "OutputGroupSettings": {"Type": "CMAF_GROUP_SETTINGS", "CmafGroupSettings": group | cmaf},
+        "Outputs": list(outputs),
+    }
+    source = {
+        "FileInput": "s3://films/My Film.mov",
+        "VideoSelector": {"Rotate": "AUTO"},
+        "AudioSelectors": {"Audio Selector 1": {"DefaultSelection": "DEFAULT"}},
+    }
+    return {"Inputs": [source], "OutputGroups": [streams, *groups]}
