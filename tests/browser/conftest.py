@@ -1,4 +1,4 @@
-"""A film to watch, an edge that delivers it, and Chromium to watch it with.
+"""A film to watch, and an edge that delivers it. The Chromium to watch it with is in chromium.py.
 
 `film` is any published film: the browser tests only need its edge's URL and its asset id, so that other tests can
 have a film from the whole pipeline played by the same assertions (`tests.browser.watching`).
@@ -7,54 +7,17 @@ have a film from the whole pipeline played by the same assertions (`tests.browse
 from __future__ import annotations
 
 import mimetypes
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from pipeline.local.edge import Edge, serve
-from pipeline.local.home import default_home
 from pipeline.local.player_build import PLAYER, build
 from tests.browser.film import ASSET, CONTENT_TYPES, make_film
 from tests.browser.watching import Film
 from tests.local.edge.stub_s3 import StubS3
 from tests.local.edge.template import PHYSICAL, template
-
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
-
-
-def chromium_path() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return os.environ.get("CHROMIUM") or next((found for name in names if (found := shutil.which(name))), None)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = chromium_path()
-    if path is None and not os.environ.get("CI"):
-        pytest.skip("no Chromium on this machine (set CHROMIUM to its path)")
-    assert path, "CI is set, and there is no Chromium to run the browser tests with"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, headless=True, args=CHROMIUM_FLAGS)
-        yield running
-        running.close()
-
-
-@pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return default_home()
 
 
 @pytest.fixture(scope="session")
@@ -76,26 +39,6 @@ def film(bucket: StubS3, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
     edge = Edge(_with_page_policy(), PHYSICAL, bucket.url, tmp_path_factory.mktemp("edge"))
     with serve(edge) as serving:
         yield Film(serving.url, ASSET)
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    opened = browser.new_context(viewport={"width": 1280, "height": 800})
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Page:
-    return context.new_page()
-
-
-@pytest.fixture(scope="session")
-def pictures(home: Path) -> Path:
-    """Where screenshots are kept for a person to look at."""
-    folder = home / "screenshots"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _with_page_policy() -> dict[str, object]:

@@ -12,6 +12,9 @@ from tests.browser.film import ASSET, asset_json
 from tests.browser.watching import Film, until
 from tests.local.edge.stub_s3 import StubS3
 
+pytest_plugins = ["tests.browser.chromium"]
+pytestmark = pytest.mark.xdist_group("browser")  # one film, one Chromium
+
 TITLES = {
     "processing": "This film is still being prepared",
     "rejected": "This film could not be accepted",

@@ -9,6 +9,9 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.watching import Complaints, Film, open_film, seen, until, watch
 
+pytest_plugins = ["tests.browser.chromium"]
+pytestmark = pytest.mark.xdist_group("browser")  # one film, one Chromium
+
 
 @pytest.mark.parametrize("player", ["hls", "dash"])
 def test_five_seconds_play_with_picture_and_sound(film: Film, page: Page, pictures: Path, player: str) -> None:
