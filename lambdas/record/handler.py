@@ -27,10 +27,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     upload = _upload(detail)
     if upload is None:
         return {"recorded": False}  # an execution somebody started by hand with an input of their own
-    if executions.has_moved_on(detail["executionArn"], detail.get("redriveCount") or 0):
+    described = executions.describe(detail["executionArn"])
+    if executions.has_moved_on(described, detail.get("redriveCount") or 0):
         return {"recorded": False}
     table = AssetTable(settings.table)
-    failure = _failure(detail)
+    failure = _failure(detail, described)
     table.fail(upload, failure)
     cancelled = [
         job["job_id"]
@@ -48,8 +49,10 @@ def _upload(detail: dict[str, Any]) -> Upload | None:
         return None
 
 
-def _failure(detail: dict[str, Any]) -> dict[str, Any]:
-    error, cause = detail.get("error") or detail["status"], detail.get("cause") or ""
+def _failure(detail: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:
+    """Our contract, with the box that failed. Error and cause are not in every event; the execution has them."""
+    error = detail.get("error") or described.get("error") or detail["status"]
+    cause = detail.get("cause") or described.get("cause") or ""
     parsed = errors.parse_cause(error, cause)
     evidence = {**parsed["evidence"], "execution": detail["name"], "status": detail["status"], "error": error}
     return {**parsed, "evidence": evidence, "state": executions.failed_state(detail["executionArn"])}

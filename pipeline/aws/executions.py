@@ -57,10 +57,14 @@ def heartbeat(task_token: str) -> bool:
     return _answer("send_task_heartbeat", taskToken=task_token)
 
 
-def has_moved_on(execution_arn: str, redrives: int) -> bool:
+def describe(execution_arn: str) -> dict[str, Any]:
+    """Status, error and cause as they are by now; "eventually consistent" (API Reference), so perhaps a little old."""
+    return client("stepfunctions").describe_execution(executionArn=execution_arn)
+
+
+def has_moved_on(described: dict[str, Any], redrives: int) -> bool:
     """Whether an execution was redriven, or succeeded, since the event that counted `redrives` so far."""
-    now = client("stepfunctions").describe_execution(executionArn=execution_arn)
-    return now["status"] == "SUCCEEDED" or now.get("redriveCount", 0) > redrives
+    return described["status"] == "SUCCEEDED" or described.get("redriveCount", 0) > redrives
 
 
 def failed_state(execution_arn: str) -> str | None:

@@ -208,7 +208,7 @@ def test_an_execution_that_was_redriven_has_moved_on(moto, status, redrives_now,
     }
     with stubbed("stepfunctions") as states:
         states.add_response("describe_execution", described, {"executionArn": EXECUTION_ARN})
-        assert executions.has_moved_on(EXECUTION_ARN, redrives_then) is moved_on
+        assert executions.has_moved_on(executions.describe(EXECUTION_ARN), redrives_then) is moved_on
 
 
 # The topic -----------------------------------------------------------------------------------------------------------
