@@ -21,7 +21,6 @@ import base64
 import binascii
 import contextlib
 import contextvars
-import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -36,8 +35,6 @@ from pipeline.local.emulators import forms, multipart
 from pipeline.local.emulators.checksums import ALGORITHMS
 from pipeline.local.emulators.chunked import BadFraming, Decoder, is_chunked, without_chunked
 from pipeline.local.emulators.storage import CHUNK, BodyWriter, StoredBody
-
-log = logging.getLogger(__name__)
 
 Receive = Callable[[], Awaitable[dict]]
 Send = Callable[[dict], Awaitable[None]]

@@ -243,6 +243,7 @@ def test_a_client_that_hangs_up_leaves_nothing(aws, s3, bucket: str):
     connection.putrequest("PUT", f"/{bucket}/film")
     connection.putheader("Content-Length", str(50 * MB))
     connection.endheaders(b"x" * 3 * MB)
+    until(lambda: len(objects(aws)) > before, 5)
     connection.close()
     until(lambda: len(objects(aws)) == before, 5)
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
