@@ -35,6 +35,7 @@ from .ranges import ByteRange
 BLOCK_BYTES = 256 * 1024
 LONGEST_URL = 8192
 ONE_GIB = 1 << 30
+_FAILED = {"content-type": "text/plain", "cache-control": "no-store", "x-cache": "Error from cloudfront"}
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ class Edge:
         except (OriginUnreachable, ObjectChanged) as error:
             answer.status, answer.body, answer.result = 502, [], "Error"
             block = str(error).encode()
-            answer.headers |= {"content-type": "text/plain", "content-length": str(len(block)), "x-cache": "Error"}
+            answer.headers = _FAILED | {"content-length": str(len(block)), "x-amz-cf-id": answer.headers["x-amz-cf-id"]}
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if len(block) >= answer.length:

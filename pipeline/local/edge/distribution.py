@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import managed
@@ -112,10 +112,10 @@ class Distribution:
     id: str
     behaviours: tuple[Behaviour, ...]
     default_root_object: str = ""
-    errors: Mapping[int, ErrorResponse] = None  # type: ignore[assignment]
+    errors: Mapping[int, ErrorResponse] = field(default_factory=dict)
 
     def error(self, status: int) -> ErrorResponse | None:
-        return (self.errors or {}).get(status)
+        return self.errors.get(status)
 
 
 def read_distribution(template: Mapping[str, Any], physical: Mapping[str, str]) -> Distribution:

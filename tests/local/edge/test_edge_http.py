@@ -304,6 +304,15 @@ def test_an_object_replaced_while_it_is_sent_cuts_the_answer_short(edge: httpx.C
     assert edge.get(SEGMENT).content == bytes(reversed(LARGE))
 
 
+def test_a_slice_that_cannot_be_fetched_is_a_proper_error(edge: httpx.Client, origin: StubS3) -> None:
+    origin.put(SEGMENT[1:], LARGE)
+    edge.get(SEGMENT, headers={"range": "bytes=0-9"})
+    origin.fail_with = 503
+    answer = edge.get(SEGMENT, headers={"range": f"bytes={SLICE_BYTES}-"})
+    assert (answer.status_code, cache(answer), answer.headers["cache-control"]) == (502, "Error", "no-store")
+    assert "slice 1" in answer.text
+
+
 def test_the_cache_stays_within_its_size(start: Start, origin: StubS3, tmp_path: Path) -> None:
     client = start(most_cache_bytes=SLICE_BYTES + 1000)
     origin.put(SEGMENT[1:], LARGE)
