@@ -15,7 +15,7 @@ from pipeline.media import keys
 
 
 def collect(world: World, result: Result, folder: Path) -> Path:
-    """Copy one published asset out of the outputs bucket; returns its folder. Paths are our own ids, never user text."""
+    """Copy one published asset out of the outputs bucket; returns its folder. Paths are our ids, never user text."""
     prefix, bucket, s3 = keys.pointer_prefix(result.asset_id), world.outputs["OutputsBucket"], world.client("s3")
     run = f"v/{keys.run(result.version, 1)}/"
     target = folder / result.asset_id

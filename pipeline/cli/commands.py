@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import contextlib
 import json
-import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -47,27 +48,16 @@ def up(console: Console, home: Path, options: argparse.Namespace) -> int:
     return 0
 
 
-def _started(console: Console, home: Path, options: argparse.Namespace, attach: bool):
-    with console.status("starting the pipeline on this machine"):
-        stack = open_world(home, options.port, options.edge_port, attach)
-        return _Entered(stack, stack.__enter__())
-
-
-class _Entered:
-    """A context that was entered while the spinner turned, to be left later."""
-
-    def __init__(self, context, world: World):
-        self._context, self._world = context, world
-
-    def __enter__(self) -> World:
-        return self._world
-
-    def __exit__(self, *exc: object) -> bool | None:
-        return self._context.__exit__(*exc)
+@contextlib.contextmanager
+def _started(console: Console, home: Path, options: argparse.Namespace, attach: bool) -> Iterator[World]:
+    with contextlib.ExitStack() as running:
+        with console.status("starting the pipeline on this machine"):
+            world = running.enter_context(open_world(home, options.port, options.edge_port, attach))
+        yield world
 
 
 def _follow(followers: list[Follower], console: Console) -> list[Result]:
-    """Look at every film in turn until all have ended. An upload that breaks is that film's failure, not the others'."""
+    """Look at every film in turn until all have ended. A broken upload is that film's failure alone."""
     with Screen(console, followers) as screen, concurrent.futures.ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
         uploads = {follower: pool.submit(follower.upload) for follower in followers}
         while any(follower.result is None for follower in followers):
@@ -89,7 +79,8 @@ def _say_how_to_upload(console: Console, world: World) -> None:
     bucket = world.outputs["SourcesBucket"]
     console.print(
         f"the pipeline is up. From any S3 client:\n\n"
-        f"  export AWS_ENDPOINT_URL={world.endpoint_url} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=us-east-1\n"
+        f"  export AWS_ENDPOINT_URL={world.endpoint_url} AWS_REGION=us-east-1\n"
+        f"  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n"
         f'  aws s3 cp "My Film.mov" s3://{bucket}/uploads/\n'
         f"  aws stepfunctions list-executions --state-machine-arn {world.outputs['StateMachineArn']}",
         soft_wrap=True,

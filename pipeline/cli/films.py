@@ -53,7 +53,10 @@ def _file(path: str) -> Path:
     except OSError as error:
         raise NotAFile(f"{path}: cannot be read: {error.strerror}") from error
     if not keys.is_film(keys.UPLOADS + file.name):
-        raise NotAFile(f"{path}: the pipeline ignores hidden files and sidecars by their name; rename the film or upload it with its film")
+        raise NotAFile(
+            f"{path}: by its name this is a hidden file or a sidecar, which the pipeline ignores; rename it, "
+            "or give the film it belongs to"
+        )
     return file
 
 
@@ -71,4 +74,6 @@ def _sidecars(path: Path, key: str) -> tuple[tuple[Path, str], ...]:
     """Caption files beside the film: film.srt, film.en.vtt."""
     folder = key.rpartition("/")[0]
     beside = sorted(entry for entry in path.parent.iterdir() if entry.suffix.lower() in keys.CAPTION_SUFFIXES)
-    return tuple((entry, f"{folder}/{entry.name}") for entry in beside if keys.caption_parts(key, f"{folder}/{entry.name}"))
+    return tuple(
+        (entry, f"{folder}/{entry.name}") for entry in beside if keys.caption_parts(key, f"{folder}/{entry.name}")
+    )

@@ -56,6 +56,7 @@ class Result:
     duration_ms: int | None = None
     seconds: float = 0.0
     encoding_seconds: float | None = None
+    queued_seconds: float = 0.0
     execution_arn: str | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -123,11 +124,15 @@ class Follower:
     @property
     def execution_arn(self) -> str:
         machine = self._world.outputs["StateMachineArn"]
-        return machine.replace(":stateMachine:", ":execution:") + ":" + keys.execution_name(self.asset_id, self.version, 1)
+        return (
+            machine.replace(":stateMachine:", ":execution:") + ":" + keys.execution_name(self.asset_id, self.version, 1)
+        )
 
     def _history(self, arn: str) -> list[dict[str, Any]]:
         pages = self._world.client("stepfunctions").get_paginator("get_execution_history")
-        return [event for page in pages.paginate(executionArn=arn, includeExecutionData=False) for event in page["events"]]
+        return [
+            event for page in pages.paginate(executionArn=arn, includeExecutionData=False) for event in page["events"]
+        ]
 
     def _percent(self, steps: tuple[Step, ...]) -> int | None:
         encoding = [step for step in steps if step.name.startswith("Transcode ") and step.exited is None]
@@ -141,7 +146,9 @@ class Follower:
 
     def _record(self, sk: str) -> dict[str, Any] | None:
         answer = self._world.client("dynamodb").get_item(
-            TableName=self._world.outputs["AssetsTable"], Key={"pk": {"S": self.asset_id}, "sk": {"S": sk}}, ConsistentRead=True
+            TableName=self._world.outputs["AssetsTable"],
+            Key={"pk": {"S": self.asset_id}, "sk": {"S": sk}},
+            ConsistentRead=True,
         )
         read = TypeDeserializer().deserialize
         return {name: read(value) for name, value in answer["Item"].items()} if "Item" in answer else None
@@ -149,11 +156,19 @@ class Follower:
     def _finish(self, execution: dict[str, Any]) -> Result:
         ended = execution["stopDate"].timestamp()
         if execution["status"] != "SUCCEEDED":
-            return self._ended("failed", ended, error=errors.parse_cause(execution.get("error", execution["status"]), execution.get("cause", "")))
+            return self._ended(
+                "failed",
+                ended,
+                error=errors.parse_cause(execution.get("error", execution["status"]), execution.get("cause", "")),
+            )
         output = json.loads(execution["output"])
         if "rejection" in output:
             superseded = output["rejection"].get("status") == "superseded"
-            return self._ended("superseded" if superseded else "rejected", ended, error=_superseded(self.film.key) if superseded else output["rejection"])
+            return self._ended(
+                "superseded" if superseded else "rejected",
+                ended,
+                error=_superseded(self.film.key) if superseded else output["rejection"],
+            )
         verified = output["verified"]
         return self._ended(
             "published",
@@ -162,17 +177,26 @@ class Follower:
             renditions=tuple(verified["renditions"]),
             captions=tuple(output["outputs"]["captions"]),
             duration_ms=verified["duration_ms"],
-            encoding_seconds=self._encoding_seconds(output["outputs"]["streams"]["job_id"]),
+            **self._job_times(output["outputs"]["streams"]["job_id"]),
         )
 
     def _ended(self, status: str, ended: float, **more: Any) -> Result:
         return Result(
-            self.film, self.asset_id, self.version, status, seconds=max(0.0, ended - self._uploaded_at), execution_arn=self.execution_arn, **more
+            self.film,
+            self.asset_id,
+            self.version,
+            status,
+            seconds=max(0.0, ended - self._uploaded_at),
+            execution_arn=self.execution_arn,
+            **more,
         )
 
-    def _encoding_seconds(self, job_id: str) -> float:
+    def _job_times(self, job_id: str) -> dict[str, float]:
         timing = self._world.client("mediaconvert").get_job(Id=job_id)["Job"]["Timing"]
-        return (timing["FinishTime"] - timing["StartTime"]).total_seconds()
+        return {
+            "encoding_seconds": (timing["FinishTime"] - timing["StartTime"]).total_seconds(),
+            "queued_seconds": (timing["StartTime"] - timing["SubmitTime"]).total_seconds(),
+        }
 
 
 def _steps(history: list[dict[str, Any]]) -> tuple[Step, ...]:
@@ -194,7 +218,9 @@ def _steps(history: list[dict[str, Any]]) -> tuple[Step, ...]:
 
 
 def _superseded(key: str) -> dict[str, Any]:
-    return errors.SourceSuperseded("SOURCE_SUPERSEDED", f"{key} was uploaded again before this upload was published").as_dict()
+    return errors.SourceSuperseded(
+        "SOURCE_SUPERSEDED", f"{key} was uploaded again before this upload was published"
+    ).as_dict()
 
 
 def _never_started(key: str) -> dict[str, Any]:

@@ -31,13 +31,28 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="vod", description="A film goes in, a stream comes out: the whole pipeline on this machine, without an AWS account.")
+    parser = argparse.ArgumentParser(
+        prog="vod",
+        description="A film goes in, a stream comes out: the whole pipeline on this machine, without an AWS account.",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="put films through the pipeline and serve them", epilog="exit status: 0 all published, 1 some failed, 3 some rejected")
-    run.add_argument("films", nargs="+", metavar="FILM", help="film files; captions beside them (film.en.srt) come along")
+    run = commands.add_parser(
+        "run",
+        help="put films through the pipeline and serve them",
+        epilog="exit status: 0 all published, 1 some failed, 3 some rejected",
+    )
+    run.add_argument(
+        "films", nargs="+", metavar="FILM", help="film files; captions beside them (film.en.srt) come along"
+    )
     run.add_argument("--once", action="store_true", help="exit when all films have ended instead of serving them")
-    run.add_argument("--json", action="store_true", help="print one JSON object per film on standard output, everything else on standard error")
-    run.add_argument("--output", type=Path, metavar="DIR", help="also leave what viewers get as files, DIR/<asset_id>/index.m3u8")
+    run.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON object per film on standard output, everything else on standard error",
+    )
+    run.add_argument(
+        "--output", type=Path, metavar="DIR", help="also leave what viewers get as files, DIR/<asset_id>/index.m3u8"
+    )
     run.set_defaults(command=_run)
     up = commands.add_parser("up", help="keep the pipeline running for uploads from any S3 client")
     up.set_defaults(command=_up)
@@ -46,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(command=_demo, json=False, output=None)
     for command in (run, up, demo):
         command.add_argument("--port", type=int, help="port of the AWS endpoint (default 4566, or the next free one)")
-        command.add_argument("--edge-port", type=int, help="port of the CloudFront stand-in (default 8080, or the next free one)")
+        command.add_argument(
+            "--edge-port", type=int, help="port of the CloudFront stand-in (default 8080, or the next free one)"
+        )
     return parser
 
 

@@ -43,7 +43,9 @@ class Screen:
     def refresh(self) -> None:
         if self._live:
             few = len(self._followers) <= _MANY
-            self._live.update(Group(*[_block(follower) if few else _line(follower) for follower in self._followers]), refresh=True)
+            self._live.update(
+                Group(*[_block(follower) if few else _line(follower) for follower in self._followers]), refresh=True
+            )
             return
         for follower in self._followers:
             self._say_news(follower)
@@ -53,7 +55,9 @@ class Screen:
         for step in follower.snapshot.steps:
             if step.exited is not None and step.name not in said:
                 said.add(step.name)
-                self._console.print(f"{escape(follower.film.name)}: [green]done[/] {step.name} [dim]{_took(step)}[/]", highlight=False)
+                self._console.print(
+                    f"{escape(follower.film.name)}: [green]done[/] {step.name} [dim]{_took(step)}[/]", highlight=False
+                )
 
 
 def _block(follower: Follower) -> Group:
@@ -74,13 +78,29 @@ def _line(follower: Follower) -> Table:
     grid.add_column(width=40, no_wrap=True)
     grid.add_column(width=24)
     grid.add_column()
-    percent = snapshot.percent if snapshot.percent is not None else 100 * snapshot.uploaded if snapshot.status == "uploading" else 0
-    grid.add_row(escape(follower.film.name), ProgressBar(total=100, completed=percent, width=22), Text(running[-1] if running else snapshot.status, _colour(snapshot.status)))
+    percent = (
+        snapshot.percent
+        if snapshot.percent is not None
+        else 100 * snapshot.uploaded
+        if snapshot.status == "uploading"
+        else 0
+    )
+    grid.add_row(
+        escape(follower.film.name),
+        ProgressBar(total=100, completed=percent, width=22),
+        Text(running[-1] if running else snapshot.status, _colour(snapshot.status)),
+    )
     return grid
 
 
 def _head(follower: Follower) -> Text:
-    return Text.assemble((follower.film.name, "bold"), ("  ", ""), (follower.asset_id, "dim"), ("  ", ""), (follower.snapshot.status, _colour(follower.snapshot.status)))
+    return Text.assemble(
+        (follower.film.name, "bold"),
+        ("  ", ""),
+        (follower.asset_id, "dim"),
+        ("  ", ""),
+        (follower.snapshot.status, _colour(follower.snapshot.status)),
+    )
 
 
 def _tick(step: Step, status: str) -> Text:
@@ -96,7 +116,11 @@ def _tick(step: Step, status: str) -> Text:
 
 def _bar(name: str, percent: float) -> Table:
     grid = Table.grid(padding=(0, 1))
-    grid.add_row(Text.assemble(("  ● ", "cyan"), f"{name:<20}"), ProgressBar(total=100, completed=percent, width=40), Text(f"{percent:3.0f} %"))
+    grid.add_row(
+        Text.assemble(("  ● ", "cyan"), f"{name:<20}"),
+        ProgressBar(total=100, completed=percent, width=40),
+        Text(f"{percent:3.0f} %"),
+    )
     return grid
 
 
@@ -117,20 +141,51 @@ def print_receipt(console: Console, result: Result) -> None:
     for column, justify in (("rendition", "left"), ("size", "right"), ("bitrate", "right"), ("file size", "right")):
         table.add_column(column, justify=justify, header_style="dim")
     for rendition in result.renditions:
-        table.add_row(rendition["name"], f"{rendition['width']}x{rendition['height']}", f"{rendition['bitrate_bps'] / 1000:,.0f} kb/s", f"{rendition['size_bytes'] / 1e6:.1f} MB")
-    console.print(Text.assemble(("published ", "bold green"), (result.film.name, "bold"), f"  {(result.duration_ms or 0) / 1000:.1f} s of film in {result.seconds:.1f} s"))
+        table.add_row(
+            rendition["name"],
+            f"{rendition['width']}x{rendition['height']}",
+            f"{rendition['bitrate_bps'] / 1000:,.0f} kb/s",
+            f"{rendition['size_bytes'] / 1e6:.1f} MB",
+        )
+    console.print(
+        Text.assemble(
+            ("published ", "bold green"),
+            (result.film.name, "bold"),
+            f"  {(result.duration_ms or 0) / 1000:.1f} s of film in {result.seconds:.1f} s",
+        )
+    )
     console.print(table)
     if result.encoding_seconds is not None:
-        console.print(f"  encoding took {result.encoding_seconds:.1f} s, everything else {result.seconds - result.encoding_seconds:.1f} s", style="dim", highlight=False)
+        rest = max(0.0, result.seconds - result.encoding_seconds - result.queued_seconds)
+        waited = f", waiting for its turn {result.queued_seconds:.1f} s" if result.queued_seconds >= 0.5 else ""
+        console.print(
+            f"  encoding took {result.encoding_seconds:.1f} s{waited}, everything else {rest:.1f} s", style="dim"
+        )
     for track in result.captions:
-        what = f"captions {track['file']}: {track['label']}" if track.get("vtt") else f"captions {track['file']} left out"
-        console.print(f"  {escape(what)}" + (f" ({len(track['warnings'])} warnings; first: {escape(track['warnings'][0])})" if track["warnings"] else ""), highlight=False)
+        what = (
+            f"captions {track['file']}: {track['label']}" if track.get("vtt") else f"captions {track['file']} left out"
+        )
+        console.print(
+            f"  {escape(what)}"
+            + (
+                f" ({len(track['warnings'])} warnings; first: {escape(track['warnings'][0])})"
+                if track["warnings"]
+                else ""
+            ),
+            highlight=False,
+        )
     console.print(Text.assemble("  play ", (result.playback_url or "", "bold underline")), soft_wrap=True)
 
 
 def _print_trouble(console: Console, result: Result) -> None:
     error = result.error or {}
-    console.print(Text.assemble((f"{result.status} ", f"bold {_colour(result.status)}"), (result.film.name, "bold"), f"  {error.get('code', '')}"))
+    console.print(
+        Text.assemble(
+            (f"{result.status} ", f"bold {_colour(result.status)}"),
+            (result.film.name, "bold"),
+            f"  {error.get('code', '')}",
+        )
+    )
     if error:
         console.print(Text(f"  {error['message']}"), soft_wrap=True)
         console.print(Text(f"  What to do: {error['fix']}"), soft_wrap=True)

@@ -17,7 +17,15 @@ _NAME = "A film about twenty seconds"
 _TIMEOUT_SECONDS = 120
 
 #: Which of the segments a..g are lit for each digit, as on any clock.
-_SEGMENTS = {"a": "02356789", "b": "01234789", "c": "013456789", "d": "0235689", "e": "0268", "f": "045689", "g": "2345689"}
+_SEGMENTS = {
+    "a": "02356789",
+    "b": "01234789",
+    "c": "013456789",
+    "d": "0235689",
+    "e": "0268",
+    "f": "045689",
+    "g": "2345689",
+}
 #: (x, y, width, height) of each segment in a digit of 100 by 180 pixels.
 _PLACES = {
     "a": (15, 0, 70, 14), "b": (86, 12, 14, 72), "c": (86, 98, 14, 72), "d": (15, 166, 70, 14),
@@ -85,10 +93,20 @@ def _tune() -> str:
     semitones = "+".join(f"{note}*eq({step},{index})" for index, note in enumerate(notes))
     lead = f"0.25*sin(2*PI*t*261.63*pow(2,({semitones})/12))*exp(-5*mod(t,0.5))"
     bass = "0.15*sin(2*PI*t*65.41*(1+0.5*mod(floor(t/4),2)))"
-    return f"aevalsrc=exprs='{lead}+{bass}|{lead}*0.8+{bass}':sample_rate=48000:duration={SECONDS}:channel_layout=stereo"
+    return (
+        f"aevalsrc=exprs='{lead}+{bass}|{lead}*0.8+{bass}':sample_rate=48000:duration={SECONDS}:channel_layout=stereo"
+    )
 
 
 def _captions() -> str:
-    words = ["This film was made by ffmpeg a moment ago.", "It went up to S3 and started one execution.", "MediaConvert made every rendition of it.", "You see it through CloudFront, on your own machine."]
+    words = [
+        "This film was made by ffmpeg a moment ago.",
+        "It went up to S3 and started one execution.",
+        "MediaConvert made every rendition of it.",
+        "You see it through CloudFront, on your own machine.",
+    ]
     span = SECONDS // len(words)
-    return "\n".join(f"{n + 1}\n00:00:{n * span:02d},500 --> 00:00:{(n + 1) * span - 1:02d},800\n{line}\n" for n, line in enumerate(words))
+    return "\n".join(
+        f"{n + 1}\n00:00:{n * span:02d},500 --> 00:00:{(n + 1) * span - 1:02d},800\n{line}\n"
+        for n, line in enumerate(words)
+    )

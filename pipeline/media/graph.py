@@ -66,7 +66,8 @@ def svg(machine: dict[str, Any]) -> str:
     graph = graph_of(machine)
     width, height = graph.width + 2 * _PAD, graph.height + 2 * _PAD
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
+        f'width="{width:g}" height="{height:g}" role="img" '
         f'aria-label="{html.escape(machine.get("Comment", "State machine"))}">\n<style>\n{_STYLE}</style>\n'
         f'<rect class="page" width="{width:g}" height="{height:g}" rx="8"/>\n'
         f'<g transform="translate({_PAD},{_PAD})">\n{_draw(graph)}</g>\n</svg>\n'
@@ -121,7 +122,9 @@ def _place(rows: list[list[str]], sizes: dict[str, tuple[float, float]], top: fl
     return places
 
 
-def _aside(names: list[str], edges: tuple[Edge, ...], sizes: dict, middle: dict, x: float) -> dict[str, tuple[float, float]]:
+def _aside(
+    names: list[str], edges: tuple[Edge, ...], sizes: dict, middle: dict, x: float
+) -> dict[str, tuple[float, float]]:
     """Chains that only a Catch reaches, one column each, in line with the lowest box of the middle."""
     places: dict[str, tuple[float, float]] = {}
     bottom = max(y for _, y in middle.values())
@@ -152,7 +155,8 @@ def _box(node: Node) -> str:
     title = f"<title>{html.escape(node.comment)}</title>" if node.comment else ""
     text_y = node.y + (_FRAME_TITLE / 2 + 4 if node.children else node.height / 2)
     parts = [
-        f'<rect class="{node.kind}" x="{node.x:g}" y="{node.y:g}" width="{node.width:g}" height="{node.height:g}" rx="{radius}">{title}</rect>\n',
+        f'<rect class="{node.kind}" x="{node.x:g}" y="{node.y:g}" width="{node.width:g}" height="{node.height:g}" '
+        f'rx="{radius}">{title}</rect>\n',
         f'<text x="{node.x + node.width / 2:g}" y="{text_y:g}">{html.escape(node.name)}</text>\n',
     ]
     x = node.x + _PAD
@@ -167,7 +171,8 @@ def _line(graph: Graph, edge: Edge) -> str:
     x, y = target.x + target.width / 2, target.y
     if edge.caught:
         start_x, start_y = source.x + source.width, source.y + source.height / 2
-        return f'<path class="caught" d="M{start_x:g} {start_y:g} H{x:g} V{y:g}"><title>{html.escape(edge.caught)}</title></path>\n'
+        path = f"M{start_x:g} {start_y:g} H{x:g} V{y:g}"
+        return f'<path class="caught" d="{path}"><title>{html.escape(edge.caught)}</title></path>\n'
     start_x, start_y = source.x + source.width / 2, source.y + source.height
     half = (start_y + y) / 2
     return f'<path d="M{start_x:g} {start_y:g} V{half:g} H{x:g} V{y:g}"/>\n'

@@ -25,7 +25,9 @@ def test_the_picture_is_drawn_from_the_state_machine_file():
 
 def test_the_picture_shows_every_state_once():
     def names(graph):
-        return [name for node in graph.nodes for name in [node.name, *(n for child in node.children for n in names(child))]]
+        return [
+            name for node in graph.nodes for name in [node.name, *(n for child in node.children for n in names(child))]
+        ]
 
     def states(machine):
         for name, state in machine["States"].items():
@@ -54,5 +56,7 @@ def test_every_link_leads_somewhere(page: Path):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_make_target_that_a_page_names_exists(page: Path):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"`make ([a-z-]+)", page.read_text())) | set(re.findall(r"^\$? ?make ([a-z-]+)", page.read_text(), re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z-]+)", page.read_text())) | set(
+        re.findall(r"^\$? ?make ([a-z-]+)", page.read_text(), re.MULTILINE)
+    )
     assert named <= targets

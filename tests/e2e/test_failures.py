@@ -30,7 +30,9 @@ def dying_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOD_FFMPEG", str(script))
 
 
-def test_a_dying_engine_turns_the_transcode_red_after_its_attempts(pipeline: Pipeline, film_folder: Path, dying_engine: None):
+def test_a_dying_engine_turns_the_transcode_red_after_its_attempts(
+    pipeline: Pipeline, film_folder: Path, dying_engine: None
+):
     topic = _subscribe(pipeline)
     result = pipeline.send(films.plain(film_folder), "uploads/dying.mp4")
     execution = pipeline.world.client("stepfunctions").describe_execution(executionArn=result.execution_arn)
@@ -50,8 +52,12 @@ def test_stopping_an_execution_cancels_its_job(pipeline: Pipeline, film_folder: 
     follower = Follower(pipeline.world, Film(long, "uploads/stopped.mp4"))
     follower.upload()
     job_id = _eventually(lambda: (follower.look(), follower._job_id)[1], bool)
-    pipeline.world.client("stepfunctions").stop_execution(executionArn=follower.execution_arn, error="Enough", cause="said the operator")
-    job = _eventually(lambda: pipeline.world.client("mediaconvert").get_job(Id=job_id)["Job"], lambda job: job["Status"] == "CANCELED")
+    pipeline.world.client("stepfunctions").stop_execution(
+        executionArn=follower.execution_arn, error="Enough", cause="said the operator"
+    )
+    job = _eventually(
+        lambda: pipeline.world.client("mediaconvert").get_job(Id=job_id)["Job"], lambda job: job["Status"] == "CANCELED"
+    )
     assert job["Status"] == "CANCELED"
 
 
@@ -59,7 +65,12 @@ def _subscribe(pipeline: Pipeline) -> str:
     sqs, sns = pipeline.world.client("sqs"), pipeline.world.client("sns")
     url = sqs.create_queue(QueueName="operators")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=pipeline.world.outputs["TopicArn"], Protocol="sqs", Endpoint=arn, Attributes={"FilterPolicy": json.dumps({"event": ["failed"]})})
+    sns.subscribe(
+        TopicArn=pipeline.world.outputs["TopicArn"],
+        Protocol="sqs",
+        Endpoint=arn,
+        Attributes={"FilterPolicy": json.dumps({"event": ["failed"]})},
+    )
     return url
 
 

@@ -18,7 +18,7 @@ UGLY = [
     "uploads/ein Föhn übers Gebirge.mp4",
     "uploads/映画 第1話.mp4",
     "uploads/100% + 1 & more = #2?.mp4",
-    "uploads/she said \"it's fine\".mp4",
+    'uploads/she said "it\'s fine".mp4',
     "uploads/../../etc/passwd.mp4",
     "uploads/a//b/./c.mp4",
     "uploads/line\nbreak.mp4",
