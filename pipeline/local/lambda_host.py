@@ -29,7 +29,7 @@ import threading
 import time
 import uuid
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -112,6 +112,7 @@ class Sandbox:
         self.started = time.monotonic()
         self.ready: float | None = None
         self.reported_init = False
+        self.settled = threading.Event()  # has started, or never will
         self.dead = threading.Event()
         self.peak_kb = 0
         self.api = RuntimeApi(self)
@@ -120,6 +121,7 @@ class Sandbox:
 
     def next_event(self) -> tuple[bytes, dict[str, str]] | None:
         self.ready = self.ready or time.monotonic()
+        self.settled.set()
         invocation = self.inbox.get()
         if invocation is None:
             return None
@@ -153,6 +155,7 @@ class Sandbox:
     def died(self, code: int | None, max_rss_kb: int) -> None:
         self.peak_kb = max(self.peak_kb, max_rss_kb)
         self.dead.set()
+        self.settled.set()
         self.api.close()
         self.inbox.put(None)
         self._fail_current(code)
@@ -253,6 +256,20 @@ class LambdaHost:
             log = self._log(sandbox, invocation, status)
             self._release(sandbox)
             return Answer(invocation.result, invocation.error_type is not None, log)
+
+    def prewarm(self, functions: Iterable[Function]) -> None:
+        """Start a sandbox for each, one after the other and in the background, so that first events find them ready."""
+        threading.Thread(target=self._prewarm, args=(list(functions),), name="lambda-prewarm", daemon=True).start()
+
+    def _prewarm(self, functions: list[Function]) -> None:
+        for function in functions:
+            with self.changed:
+                known = any(sandbox.function == function for sandbox in self.alive.values())
+                if self.closed or known or len(self.alive) >= self.bound:
+                    continue
+                sandbox = self._start(function)
+                self.idle[sandbox.id] = sandbox
+            sandbox.settled.wait(INIT_SECONDS)
 
     def _watch(self, sandbox: Sandbox, invocation: Invocation) -> str | None:
         """Wait for the end, enforcing time and memory. Returns REPORT's status when Lambda ended it."""

@@ -184,13 +184,19 @@ def preload(services: tuple[str, ...]) -> None:
 
 
 def _import_what_the_runtime_imports() -> None:
-    """Load awslambdaric's dependencies but not itself, nor its C++ client: both read the environment when imported."""
+    """Load what awslambdaric needs, but not those of its modules that read the environment when they are imported."""
     import concurrent.futures  # noqa: F401
     import decimal  # noqa: F401
     import http.client  # noqa: F401
     import importlib.metadata  # noqa: F401
     import logging  # noqa: F401
     import traceback  # noqa: F401
+
+    import awslambdaric.lambda_config
+    import awslambdaric.lambda_context
+    import awslambdaric.lambda_runtime_exception
+    import awslambdaric.lambda_runtime_log_utils  # noqa: F401
+    import simplejson  # noqa: F401
 
 
 def become(sandbox: dict, leash: int) -> None:

@@ -14,7 +14,7 @@ import json
 import logging
 
 from pipeline.local.emulators import check_versions
-from pipeline.local.lambda_host import LambdaHost, function_of
+from pipeline.local.lambda_host import Function, LambdaHost, function_of
 
 
 def install_lambda(host: LambdaHost) -> None:
@@ -24,7 +24,7 @@ def install_lambda(host: LambdaHost) -> None:
 
     def execute(func: dict, event: object, request_id: str) -> dict:
         config = func.get("config") or func
-        function = function_of(config, host.unpack(config["CodeSha256"], func["code_zip"]), lambda_svc.get_region())
+        function = _function(host, func)
         answer = host.invoke(
             function,
             json.dumps(event).encode(),
@@ -39,6 +39,21 @@ def install_lambda(host: LambdaHost) -> None:
     lambda_svc._execute_function_warm = execute
     # ministack repeats each function's output in its own log; it is in <logs>/<function>.log and in CloudWatch Logs.
     lambda_svc.logger.setLevel(logging.WARNING)
+
+
+def prewarm(host: LambdaHost) -> None:
+    """Have a sandbox ready for every function there is: call it when a stack has been deployed."""
+    from ministack.services import lambda_svc
+
+    functions = [func for func in lambda_svc._functions.values() if func.get("code_zip")]
+    host.prewarm([_function(host, func) for func in functions])
+
+
+def _function(host: LambdaHost, func: dict) -> Function:
+    from ministack.services import lambda_svc
+
+    config = func.get("config") or func
+    return function_of(config, host.unpack(config["CodeSha256"], func["code_zip"]), lambda_svc.get_region())
 
 
 def _decoded(payload: bytes) -> object:

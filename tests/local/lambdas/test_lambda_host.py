@@ -43,6 +43,17 @@ def test_invocations_at_once_have_a_sandbox_each(bench: Bench) -> None:
     assert len(set(pids)) == 3
 
 
+def test_a_prewarmed_function_has_started_before_its_first_event(bench: Bench) -> None:
+    function = bench.function("import time\nbegun = time.time()\ndef handler(e, c): return begun", name="warm")
+    bench.host.prewarm([function, bench.function("raise KeyError", name="broken")])
+    deadline = time.monotonic() + 10
+    while not any(sandbox.ready for sandbox in bench.host.alive.values() if sandbox.function == function):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    before = time.time()
+    assert json.loads(bench.invoke(function).payload) < before
+
+
 def test_a_changed_configuration_is_another_sandbox(bench: Bench) -> None:
     show = "import os\ndef handler(event, context): return os.environ['COLOUR']"
     assert bench.run(show, COLOUR="red") == "red"
