@@ -207,7 +207,8 @@ MEDIACONVERT_ERRORS: dict[int, tuple[type[VodError], str]] = {
 def from_mediaconvert(code: int, message: str, evidence: dict[str, Any]) -> VodError:
     """The error that a MediaConvert job's errorCode and errorMessage mean to us; unknown codes may pass, so retry."""
     cls, ours = MEDIACONVERT_ERRORS.get(code, (TranscodeInterrupted, "TRANSCODE_INTERRUPTED"))
-    return cls(ours, f"MediaConvert error {code}: {message}", {"mediaconvert_error_code": code, **evidence})
+    # Cut here: a cause that Step Functions cuts (at 32,768 characters) is no JSON any more.
+    return cls(ours, f"MediaConvert error {code}: {message[:4000]}", {"mediaconvert_error_code": code, **evidence})
 
 
 def parse_cause(error: str, cause: str) -> dict[str, Any]:

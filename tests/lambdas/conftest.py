@@ -1,0 +1,28 @@
+"""The first floor's small AWS, and each function's environment as CDK would write it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline import settings
+from tests.aws.conftest import aws, jobs_queue, mediaconvert, moto, table  # noqa: F401
+from tests.aws.world import MACHINE_ARN, QUEUE_ARN, TABLE, Queue
+from tests.media.films import BUCKET, OUTPUTS
+
+TOPIC_ARN = "arn:aws:sns:us-east-1:123456789012:vod"
+
+
+@pytest.fixture
+def environment(jobs_queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    role = "arn:aws:iam::123456789012:role/Vod-MediaConvert"
+    for each in (
+        settings.StartSettings(TABLE, MACHINE_ARN),
+        settings.IngestSettings(TABLE, OUTPUTS),
+        settings.PlanSettings(OUTPUTS, "default"),
+        settings.TranscodeSettings(TABLE, OUTPUTS, role, QUEUE_ARN, jobs_queue.url),
+        settings.PublishSettings(TABLE, OUTPUTS, "https://d111111abcdef8.cloudfront.net"),
+        settings.ReportSettings(TABLE, BUCKET),
+        settings.RecordSettings(TABLE, TOPIC_ARN),
+    ):
+        for name, value in each.as_env().items():
+            monkeypatch.setenv(name, value)

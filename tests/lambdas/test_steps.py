@@ -1,0 +1,343 @@
+"""The steps of the state machine, each with a realistic state, in the order of the story."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from lambdas.convert.handler import handler as convert
+from lambdas.ingest.handler import handler as ingest
+from lambdas.plan.handler import handler as plan
+from lambdas.probe.handler import handler as probe
+from lambdas.publish.handler import handler as publish
+from lambdas.reject.handler import handler as reject
+from lambdas.report.handler import handler as report
+from lambdas.transcode.handler import handler as transcode
+from lambdas.verify.handler import handler as verify
+from pipeline.aws import transcoder
+from pipeline.aws.clients import client
+from pipeline.media import errors
+from pipeline.media.asset import Upload
+from pipeline.media.errors import OutputMissing, OutputWrong, ServiceThrottled, SourceRejected, SourceSuperseded
+from tests.aws.world import refusal
+from tests.media.films import BUCKET, OUTPUTS, picture, probed, sound, upload
+from tests.media.test_captions import SRT
+from tests.media.test_outputs import mpd, playlist
+
+pytestmark = pytest.mark.usefixtures("environment")
+KEY = "uploads/team/Gar\u00e7on & Fille (+).mov"
+
+
+def put(key: str = KEY, body: bytes = b"film") -> Upload:
+    answer = client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
+    return upload(key, **{"version-id": answer["VersionId"], "etag": answer["ETag"].strip('"')})
+
+
+def stored(bucket: str, key: str) -> Any:
+    body = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    return json.loads(body) if key.endswith(".json") else body
+
+
+def asset_json(film: Upload) -> dict[str, Any]:
+    return stored(OUTPUTS, f"a/{film.asset_id}/asset.json")
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Probe's answer."""
+    result = probed(picture(), sound(language="eng"), container="quicktime")
+    monkeypatch.setattr(transcoder, "probe", lambda url: result)
+
+
+def encode(film: Upload, rungs: list[dict[str, Any]], seconds: tuple[float, ...] = (4.0, 4.0, 4.0, 4.0, 4.0)) -> None:
+    """Write what MediaConvert would, small."""
+    texts = {"stream_audio.m3u8": playlist("stream_audio", "cmfa", list(seconds))}
+    lines = ['#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="English",URI="stream_audio.m3u8"']
+    for rung in rungs:
+        name = f"stream_{rung['name']}"
+        texts[f"{name}.m3u8"] = playlist(name, seconds=list(seconds))
+        lines.append(f"#EXT-X-STREAM-INF:BANDWIDTH=1000,RESOLUTION={rung['width']}x{rung['height']}\n{name}.m3u8")
+    texts |= {"stream.m3u8": "\n".join(lines) + "\n", "stream.mpd": mpd(sum(seconds), len(rungs) + 1)}
+    pieces = {line for text in texts.values() for line in text.replace('"', "\n").split() if ".cmf" in line}
+    for name, body in {**texts, **dict.fromkeys(pieces, "x"), "poster.0000001.jpg": "jpg"}.items():
+        client("s3").put_object(Bucket=OUTPUTS, Key=film.run_prefix + name, Body=body.encode())
+
+
+def run(film: Upload, until: str) -> dict[str, Any]:
+    """Walk the happy path as the state machine would, each step handed only what the ASL hands it."""
+    state: dict[str, Any] = {"upload": film.as_state()}
+    steps = {
+        "asset": lambda: ingest({"upload": state["upload"]}, None),
+        "source": lambda: probe({"upload": state["upload"]}, None),
+        "plan": lambda: plan({key: state[key] for key in ("upload", "source")}, None),
+        "outputs": lambda: {
+            "streams": {"job_id": "j", "warnings": [], "duration_ms": 20_000},
+            "download": None,
+            "captions": convert(
+                {
+                    "upload": state["upload"],
+                    "captions": state["asset"]["captions"],
+                    "duration_ms": state["source"]["duration_ms"],
+                },
+                None,
+            ),
+        },
+        "verified": lambda: (
+            encode(film, state["plan"]["rungs"])
+            or verify({key: state[key] for key in ("upload", "source", "plan")}, None)
+        ),
+        "playback": lambda: publish({key: state[key] for key in ("upload", "asset", "outputs", "verified")}, None),
+    }
+    for noun, step in steps.items():
+        state[noun] = json.loads(json.dumps(step()))
+        if noun == until:
+            return state
+    raise KeyError(until)
+
+
+# The whole story ------------------------------------------------------------------------------------------------------
+
+
+def test_a_film_with_captions_is_published(table, answers):
+    film = put()
+    put("uploads/team/Gar\u00e7on & Fille (+).en.srt", SRT.encode())
+    put("uploads/team/Gar\u00e7on & Fille (+).fr.forced.vtt", b"WEBVTT\n\n00:01.0 --> 00:02.0\nOui")
+    put("uploads/team/Gar\u00e7on & Fille (+).de.srt", b"no captions at all")
+    state = run(film, "playback")
+
+    assert state["asset"] == {
+        "title": "Gar\u00e7on & Fille (+)",
+        "captions": [
+            {"key": f"uploads/team/Gar\u00e7on & Fille (+).{end}", "language": language, "marks": marks}
+            for end, language, marks in [
+                ("de.srt", "de", []),
+                ("en.srt", "en", []),
+                ("fr.forced.vtt", "fr", ["forced"]),
+            ]
+        ],
+    }
+    assert state["source"]["container"] == "quicktime" and state["source"]["video"]["frame_rate"] == "30"
+    assert [rung["name"] for rung in state["plan"]["rungs"]] == ["1080p", "720p", "540p", "360p", "270p"]
+    assert stored(OUTPUTS, state["plan"]["streams"]["settings_key"])["Inputs"][0]["FileInput"] == film.url
+    assert state["plan"]["download"] is None
+    by_file = {each["file"].rsplit(".", 2)[-2]: each for each in state["outputs"]["captions"]}
+    assert by_file["de"]["vtt"] is None and "no caption could be read" in by_file["de"]["warnings"][0]
+    assert by_file["forced"]["forced"] and by_file["en"]["label"] == "English"
+    assert stored(OUTPUTS, film.run_prefix + "captions/en.vtt").startswith("WEBVTT\nX-TIMESTAMP-MAP=")
+    assert state["playback"]["url"] == f"https://d111111abcdef8.cloudfront.net/?asset={film.asset_id}"
+
+    shown = asset_json(film)
+    assert shown["status"] == "published" and [each["language"] for each in shown["captions"]] == ["en", "fr"]
+    assert f'URI="v/{film.run}/captions/en.m3u8"' in stored(OUTPUTS, f"a/{film.asset_id}/index.m3u8")
+    assert 'URI="captions/en.m3u8"' in stored(OUTPUTS, film.run_prefix + "index.m3u8"), "the run's own copy"
+    assert f"<BaseURL>v/{film.run}/</BaseURL>" in stored(OUTPUTS, f"a/{film.asset_id}/index.mpd")
+    assert table.version(film)["status"] == "published"
+    assert table.asset(film.asset_id)["current"]["version"] == film.version
+    assert len(json.dumps(state)) < 20_000, "far from the 256 KiB that a state may have"
+
+    reported = report(
+        {
+            **{key: state[key] for key in ("upload", "asset", "source", "verified", "playback")},
+            "captions": state["outputs"]["captions"],
+        },
+        None,
+    )
+    assert reported == {"status": "published", "receipt": "receipts/team/Gar\u00e7on & Fille (+).mov.json"}
+    receipt = stored(BUCKET, reported["receipt"])
+    assert receipt["playback"]["url"] == state["playback"]["url"] and len(receipt["renditions"]) == 5
+    assert receipt["captions"][0]["warnings"], "content teams read what was dropped"
+
+
+def test_content_types_are_what_players_and_cloudfront_expect(table, answers):
+    film = put()
+    put("uploads/team/Gar\u00e7on & Fille (+).en.srt", SRT.encode())
+    run(film, "playback")
+    types = {
+        "index.m3u8": "application/vnd.apple.mpegurl",
+        "index.mpd": "application/dash+xml",
+        "asset.json": "application/json",
+        f"v/{film.run}/captions/en.vtt": "text/vtt",
+        f"v/{film.run}/captions/en.m3u8": "application/vnd.apple.mpegurl",
+    }
+    for name, kind in types.items():
+        assert client("s3").head_object(Bucket=OUTPUTS, Key=f"a/{film.asset_id}/{name}")["ContentType"] == kind
+
+
+def test_every_step_may_run_twice(table, answers):
+    film = put()
+    first, second = run(film, "playback"), run(film, "playback")
+    assert first["verified"].pop("size_bytes") < second["verified"].pop("size_bytes"), "our own manifests lie there now"
+    assert first == second
+
+
+# Ingest --------------------------------------------------------------------------------------------------------------
+
+
+def test_ingest_shows_that_the_film_is_being_prepared(table):
+    film = put()
+    run(film, "asset")
+    assert asset_json(film)["status"] == "processing" and table.version(film)["status"] == "transcoding"
+
+
+def test_an_empty_upload_is_refused_in_plain_words(table):
+    with pytest.raises(SourceRejected, match="is empty: 0 bytes") as refused:
+        run(put(body=b""), "asset")
+    assert refused.value.code == "INPUT_EMPTY"
+
+
+@pytest.mark.parametrize("until", ["asset", "source"])
+def test_an_upload_that_was_replaced_is_superseded_before_anything_is_read(table, answers, until):
+    film = put()
+    put(body=b"newer")
+    with pytest.raises(SourceSuperseded):
+        run(film, until)
+
+
+def test_an_aws_fault_leaves_a_step_as_service_throttled(table, monkeypatch):
+    film = put()
+
+    def slow_down(*arguments, **named):
+        raise refusal("HeadObject", "SlowDown", 503)
+
+    monkeypatch.setattr(client("s3"), "head_object", slow_down)
+    with pytest.raises(ServiceThrottled, match="HeadObject"):
+        run(film, "asset")
+
+
+# Transcode -----------------------------------------------------------------------------------------------------------
+
+
+def submit(state: dict[str, Any], token: str = "token-1") -> dict[str, Any]:
+    return transcode(
+        {"role": "streams", "upload": state["upload"], "job": state["plan"]["streams"], "task_token": token}, None
+    )
+
+
+def test_transcode_submits_the_planned_settings_unchanged(table, answers, mediaconvert):
+    film = put()
+    state = run(film, "plan")
+    job_id = submit(state)["job_id"]
+    assert mediaconvert.jobs[0]["Id"] == job_id and table.job(film, "streams")["task_token"] == "token-1"
+
+
+def test_a_film_replaced_while_it_waited_is_never_handed_to_mediaconvert(table, answers, mediaconvert):
+    state = run(put(), "plan")
+    put(body=b"newer")
+    with pytest.raises(SourceSuperseded):
+        submit(state)
+    assert mediaconvert.jobs == []
+
+
+def test_a_plan_that_expired_is_named(table, answers, mediaconvert):
+    state = run(put(), "plan")
+    client("s3").delete_object(Bucket=OUTPUTS, Key=state["plan"]["streams"]["settings_key"])
+    with pytest.raises(OutputMissing, match=r"streams\.json does not exist"):
+        submit(state)
+
+
+# Convert -------------------------------------------------------------------------------------------------------------
+
+
+def test_two_sidecars_of_one_language_both_stay(aws):
+    film = put()
+    keys = ["uploads/a.en.srt", "uploads/a.EN.vtt", "uploads/a.en.sdh.srt", "uploads/gone.srt"]
+    for key in keys[:3]:
+        put(key, SRT.encode())
+    sidecars = [
+        {"key": keys[0], "language": "en", "marks": []},
+        {"key": keys[1], "language": "EN", "marks": []},
+        {"key": keys[2], "language": "en", "marks": ["sdh"]},
+        {"key": keys[3], "language": "und", "marks": []},
+    ]
+    made = convert({"upload": film.as_state(), "captions": sidecars, "duration_ms": 60_000}, None)
+    assert [each["vtt"] for each in made] == ["captions/en.vtt", "captions/en-2.vtt", "captions/en-sdh.vtt", None]
+    assert [each.get("label") for each in made] == ["English", "English 2", "English (SDH)", None]
+    assert "does not exist" in made[3]["warnings"][0]
+
+
+# Verify --------------------------------------------------------------------------------------------------------------
+
+
+def verified(film: Upload, state: dict[str, Any]) -> dict[str, Any]:
+    return verify({key: state[key] for key in ("upload", "source", "plan")}, None)
+
+
+def test_verify_names_what_is_missing_or_torn(table, answers):
+    film = put()
+    state = run(film, "outputs")
+    with pytest.raises(OutputMissing, match=r"stream\.m3u8 does not exist"):
+        verified(film, state)
+    encode(film, state["plan"]["rungs"])
+    assert verified(film, state)["duration_ms"] == 20_000
+    for name, error in [("stream_360p_000000002.cmfv", OutputMissing), ("stream_720p.m3u8", OutputMissing)]:
+        encode(film, state["plan"]["rungs"])
+        client("s3").delete_object(Bucket=OUTPUTS, Key=film.run_prefix + name)
+        with pytest.raises(error, match=name):
+            verified(film, state)
+    for name in ("stream.m3u8", "stream_360p.m3u8", "stream.mpd"):
+        encode(film, state["plan"]["rungs"])
+        client("s3").put_object(Bucket=OUTPUTS, Key=film.run_prefix + name, Body=b"\xff\xfe\x00 torn")
+        with pytest.raises(OutputWrong):
+            verified(film, state)
+
+
+def test_a_film_that_breaks_off_is_rejected_with_both_lengths(table, answers):
+    film = put()
+    state = run(film, "outputs")
+    encode(film, state["plan"]["rungs"], seconds=(4.0, 4.0))
+    with pytest.raises(SourceRejected, match=r"promises 20\.0 s and breaks off after 8\.0 s"):
+        verified(film, state)
+
+
+def test_outputs_of_a_film_that_was_replaced_are_not_looked_at(table, answers):
+    film = put()
+    state = run(film, "verified")
+    put(body=b"newer")
+    with pytest.raises(SourceSuperseded):
+        verified(film, state)
+
+
+# Publish, and what else may happen ------------------------------------------------------------------------------------
+
+
+def test_an_older_upload_that_ends_later_is_superseded(table, answers):
+    old = upload(KEY, sequencer="0001", **{"version-id": "old"})
+    state = {**run(put(), "playback"), "upload": old.as_state()}
+    encode(old, state["plan"]["rungs"])
+    with pytest.raises(SourceSuperseded):
+        publish({key: state[key] for key in ("upload", "asset", "outputs", "verified")}, None)
+
+
+def caught(error: errors.VodError) -> dict[str, str]:
+    """What a Catch puts into $.rejection for a Lambda function's exception."""
+    message = {"errorMessage": str(error), "errorType": type(error).__name__, "requestId": "r", "stackTrace": []}
+    return {"Error": type(error).__name__, "Cause": json.dumps(message)}
+
+
+def test_a_rejected_upload_tells_its_owner_everywhere_the_same(table):
+    film = put(body=b"")
+    error = SourceRejected("INPUT_EMPTY", "film.mov is empty: 0 bytes", {"key": KEY})
+    rejection = reject({"upload": film.as_state(), "error": caught(error)}, None)
+    assert rejection == error.as_dict() == table.version(film)["error"]
+    assert table.version(film)["status"] == "rejected"
+    assert stored(BUCKET, "receipts/team/Gar\u00e7on & Fille (+).mov.json")["error"] == rejection
+    assert asset_json(film)["status"] == "rejected"
+
+
+def test_a_rejected_replacement_leaves_the_older_film_playing(table, answers):
+    run(put(), "playback")
+    newer = put(body=b"")
+    newer = upload(KEY, sequencer="FF", **{"version-id": newer.version_id})
+    reject({"upload": newer.as_state(), "error": caught(SourceRejected("INPUT_EMPTY", "m"))}, None)
+    assert asset_json(newer)["status"] == "published" and asset_json(newer)["version"] != newer.version
+    assert table.version(newer)["status"] == "rejected"
+
+
+def test_a_superseded_upload_gets_a_receipt_that_says_so(table):
+    film = put()
+    error = SourceSuperseded("SOURCE_SUPERSEDED", "was uploaded again")
+    assert report({"upload": film.as_state(), "error": caught(error)}, None)["status"] == "superseded"
+    assert table.version(film)["status"] == "superseded"
+    assert stored(BUCKET, "receipts/team/Gar\u00e7on & Fille (+).mov.json")["error"]["code"] == "SOURCE_SUPERSEDED"
