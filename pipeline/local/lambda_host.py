@@ -447,7 +447,7 @@ def exit_reason(code: int | None) -> str:
     return f"Runtime exited with error: signal: {(signal.strsignal(-code) or str(-code)).lower()}"
 
 
-def function_of(config: Mapping, root: str, region: str) -> Function:
+def function_of(config: Mapping, root: str) -> Function:
     """The Function that Lambda's GetFunctionConfiguration describes."""
     variables = (config.get("Environment") or {}).get("Variables") or {}
     return Function(
@@ -458,7 +458,7 @@ def function_of(config: Mapping, root: str, region: str) -> Function:
         root=root,
         timeout_s=float(config.get("Timeout", 3)),
         memory_mb=int(config.get("MemorySize", 128)),
-        region=region,
+        region=config["FunctionArn"].split(":")[3],
         environment=tuple(sorted(variables.items())),
         version=config.get("Version", "$LATEST"),
     )

@@ -68,6 +68,7 @@ class Stack:
     def start(cls, home: Path, port: int | None = None, edge_port: int | None = None,
               workers: int | None = None) -> Stack:
         """Up and deployed when it returns; nothing is left when it raises. `workers`: MediaConvert jobs at once."""
+        from pipeline.local.emulators.lambdas import prewarm
         from pipeline.local.synth import synthesise
 
         with ExitStack() as opening:
@@ -77,6 +78,7 @@ class Stack:
             emulators = start_emulators(opening, home, port, workers)
             assembly = synthesise(emulators.run.home)
             deployment = _deploy(emulators, assembly, delivery_url)
+            prewarm(emulators.lambdas)
             _serve_edge(opening, emulators, assembly, deployment, edge_socket)
             closing = opening.pop_all()
         stack = cls(emulators, delivery_url, assembly.template, deployment, closing)
@@ -117,7 +119,6 @@ def start_emulators(opening: ExitStack, home: Path, port: int | None = None,
     opening.enter_context(server.prepared(sock.getsockname()[1], region, ACCOUNT))
     from pipeline.local.emulators import check_versions, cloudformation, events, queues, s3, stepfunctions
     from pipeline.local.emulators.lambdas import install_lambda
-    from pipeline.local.emulators.stepfunctions import install_stepfunctions, stop_all
     from pipeline.local.lambda_host import LambdaHost
     from pipeline.local.mediaconvert.service import MediaConvertService
 
@@ -136,8 +137,6 @@ def start_emulators(opening: ExitStack, home: Path, port: int | None = None,
     install_lambda(lambdas)
     stepfunctions.install_stepfunctions(endpoint.endpoint_url, ACCOUNT)
     opening.callback(stepfunctions.stop_all)
-    install_stepfunctions(endpoint.endpoint_url, ACCOUNT)
-    opening.callback(stop_all)
     endpoint.mediaconvert = mediaconvert
     endpoint.start()
     return Emulators(run, region, endpoint.endpoint_url, mediaconvert, lambdas)

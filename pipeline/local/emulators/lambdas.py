@@ -45,15 +45,13 @@ def prewarm(host: LambdaHost) -> None:
     """Have a sandbox ready for every function there is: call it when a stack has been deployed."""
     from ministack.services import lambda_svc
 
-    functions = [func for func in lambda_svc._functions.values() if func.get("code_zip")]
+    functions = [func for func in lambda_svc._functions.all_values() if func.get("code_zip")]
     host.prewarm([_function(host, func) for func in functions])
 
 
 def _function(host: LambdaHost, func: dict) -> Function:
-    from ministack.services import lambda_svc
-
     config = func.get("config") or func
-    return function_of(config, host.unpack(config["CodeSha256"], func["code_zip"]), lambda_svc.get_region())
+    return function_of(config, host.unpack(config["CodeSha256"], func["code_zip"]))
 
 
 def _decoded(payload: bytes) -> object:
