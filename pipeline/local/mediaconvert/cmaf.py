@@ -411,6 +411,32 @@ def audio_moof(number: int, start: int, sizes: array.array, durations: array.arr
 # --- the init segment ------------------------------------------------------------------------------------------------
 
 
+def picture_seconds(path: Path) -> Fraction:
+    """How long the picture of a finished, unfragmented MP4 lasts; 0 when it has none or is no MP4."""
+    with path.open("rb") as file:
+        at, size = 0, os.fstat(file.fileno()).st_size
+        while at + 8 <= size:
+            header = os.pread(file.fileno(), 16, at)
+            length, kind = struct.unpack_from(">I4s", header)
+            length = struct.unpack_from(">Q", header, 8)[0] if length == 1 else length
+            if kind == b"moov":
+                return _picture_seconds(os.pread(file.fileno(), length, at))
+            at += max(8, length)
+    return Fraction(0)
+
+
+def _picture_seconds(moov: bytes) -> Fraction:
+    for kind, body, end in boxes(moov, 8, len(moov)):
+        if kind == b"trak":
+            handler, _ = find(moov, body, end, b"mdia", b"hdlr")
+            if moov[handler + 8 : handler + 12] == b"vide":
+                header, _ = find(moov, body, end, b"mdia", b"mdhd")
+                form, at = (">IQ", 20) if moov[header] else (">II", 12)
+                timescale, duration = struct.unpack_from(form, moov, header + at)
+                return Fraction(duration, timescale)
+    return Fraction(0)
+
+
 def media_timescale(moov: bytes) -> int:
     body, _ = find(moov, 8, len(moov), b"trak", b"mdia", b"mdhd")
     return _U32.unpack_from(moov, body + (20 if moov[body] else 12))[0]

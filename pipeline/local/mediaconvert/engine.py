@@ -19,7 +19,7 @@ from typing import Any
 
 from pipeline.local.mediaconvert import cmaf, ffmpeg, manifests
 from pipeline.local.mediaconvert.manifests import PackagedAudio, PackagedVideo
-from pipeline.local.mediaconvert.plan import CaptureGroup, CmafGroup, EnginePlan, Warned
+from pipeline.local.mediaconvert.planned import Capture, CmafGroup, EnginePlan, FileGroup, Movie, Warned
 from pipeline.local.mediaconvert.probe import SourceFacts
 from pipeline.local.mediaconvert.transfer import Uploader
 
@@ -54,13 +54,13 @@ def run(
     _check_exit(finished, facts)
     for packager in packagers:
         packager.finish()
-    made = _made_seconds(packagers, plan)
+    made = _made_seconds(packagers, plan, work)
     for warned in (*plan.warnings, *_compare_with_promise(made, plan, facts, finished)):
         on_warning(warned)
     details = {packager.group.index: packager.details() for packager in packagers}
     for group in plan.groups:
-        if isinstance(group, CaptureGroup):
-            details[group.index] = _upload_captures(group, work, uploader, made)
+        if isinstance(group, FileGroup):
+            details[group.index] = _upload_files(group, work, uploader, made)
     for packager in packagers:  # after everything they name
         packager.upload_manifests()
     return [details[index] for index in sorted(details)]
@@ -95,8 +95,10 @@ def _truncated(facts: SourceFacts, detail: str) -> EngineFailed:
     return EngineFailed(1076, f"Demuxer: [ReadPacketData File read failed - {where}. Is file truncated?]", detail)
 
 
-def _made_seconds(packagers: list[Packager], plan: EnginePlan) -> Fraction:
+def _made_seconds(packagers: list[Packager], plan: EnginePlan, work: Path) -> Fraction:
+    movies = [movie for group in plan.groups if isinstance(group, FileGroup) for movie in group.movies]
     ends = [packager.seconds for packager in packagers]
+    ends += [cmaf.picture_seconds(work / movie.rendition.file) for movie in movies]
     return max(ends) if ends else Fraction(plan.duration or 0)
 
 
@@ -240,22 +242,37 @@ def _output_detail(track: cmaf.Track) -> dict[str, Any]:
     return detail
 
 
-def _upload_captures(group: CaptureGroup, work: Path, uploader: Uploader, made: Fraction) -> dict[str, Any]:
-    details = []
-    for capture in group.captures:
-        files = sorted(work.glob(f"{capture.file}.*.jpg"))
-        for path in files:
-            uploader.submit_file(group.bucket, _capture_key(group, capture, path), path)
-        detail = {
-            "durationInMs": round(made * 1000),
-            "videoDetails": {"widthInPx": capture.picture.frame[0], "heightInPx": capture.picture.frame[1]},
-        }
-        if files:  # MediaConvert names the last image only
-            detail["outputFilePaths"] = [f"s3://{group.bucket}/{_capture_key(group, capture, files[-1])}"]
-        details.append(detail)
-    return {"type": "FILE_GROUP", "outputDetails": details}
+# --- files -----------------------------------------------------------------------------------------------------------
 
 
-def _capture_key(group: CaptureGroup, capture: Any, path: Path) -> str:
-    number = path.name.split(".")[-2]
-    return f"{group.prefix}{capture.name}.{number}.jpg"
+def _upload_files(group: FileGroup, work: Path, uploader: Uploader, made: Fraction) -> dict[str, Any]:
+    details = {capture.output: _upload_captures(group, capture, work, uploader, made) for capture in group.captures}
+    details |= {movie.rendition.output: _upload_movie(group, movie, work, uploader) for movie in group.movies}
+    return {"type": "FILE_GROUP", "outputDetails": [details[output] for output in sorted(details)]}
+
+
+def _upload_captures(
+    group: FileGroup, capture: Capture, work: Path, uploader: Uploader, made: Fraction
+) -> dict[str, Any]:
+    keys = []
+    for path in sorted(work.glob(f"{capture.file}.*.jpg")):
+        keys.append(f"{group.prefix}{capture.name}.{path.name.split('.')[-2]}.jpg")
+        uploader.submit_file(group.bucket, keys[-1], path)
+    width, height = capture.picture.frame
+    detail = {"durationInMs": round(made * 1000), "videoDetails": {"widthInPx": width, "heightInPx": height}}
+    # MediaConvert names the last image only.
+    return detail | ({"outputFilePaths": [f"s3://{group.bucket}/{keys[-1]}"]} if keys else {})
+
+
+def _upload_movie(group: FileGroup, movie: Movie, work: Path, uploader: Uploader) -> dict[str, Any]:
+    rendition = movie.rendition
+    path, key = work / rendition.file, f"{group.prefix}{rendition.name}.mp4"
+    uploader.submit_file(group.bucket, key, path)
+    seconds = cmaf.picture_seconds(path)
+    width, height = rendition.picture.frame
+    rate = int(path.stat().st_size * 8 / seconds) if seconds else 0
+    return {
+        "outputFilePaths": [f"s3://{group.bucket}/{key}"],
+        "durationInMs": round(seconds * 1000),
+        "videoDetails": {"widthInPx": width, "heightInPx": height, "averageBitrate": rate},
+    }

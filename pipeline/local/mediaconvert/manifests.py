@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from pipeline.local.mediaconvert.cmaf import Segment, Track
-from pipeline.local.mediaconvert.plan import AudioRendition, CmafGroup, VideoRendition
+from pipeline.local.mediaconvert.planned import AudioRendition, CmafGroup, VideoRendition
 
 HLS_VERSION = 7  # EXT-X-MAP in a playlist without EXT-X-I-FRAMES-ONLY needs 6; 7 is what packagers write for CMAF
 

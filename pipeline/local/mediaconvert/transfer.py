@@ -58,7 +58,7 @@ class Source:
 def s3_client(endpoint_url: str | None, region: str) -> Any:
     """A client that never looks for credentials beyond the environment: a user's own profile must not reach a local
     endpoint, and looking for an instance's role takes seconds where there is none."""
-    import boto3  # 0.2 s of imports: the worker does other things meanwhile
+    import botocore.session  # without boto3, whose import alone is a tenth of a second, and here, where it is needed
     from botocore.config import Config
 
     config = Config(
@@ -70,7 +70,7 @@ def s3_client(endpoint_url: str | None, region: str) -> Any:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    return boto3.Session().client(
+    return botocore.session.Session().create_client(
         "s3",
         endpoint_url=endpoint_url,
         region_name=region,
@@ -240,16 +240,20 @@ class Uploader:
         if path.stat().st_size < MULTIPART_BYTES:
             self._put(bucket, key, path.read_bytes)
         else:
-            extra = {"ContentType": content_type(key)}
-            self._try(bucket, key, lambda: self._client.upload_file(str(path), bucket, key, ExtraArgs=extra))
+            self._try(bucket, key, lambda: self._put_in_parts(bucket, key, path))
+
+    def _put_in_parts(self, bucket: str, key: str, path: Path) -> None:
+        from s3transfer.manager import TransferManager  # what boto3's upload_file is made of
+
+        with TransferManager(self._client) as manager:
+            manager.upload(str(path), bucket, key, {"ContentType": content_type(key)}).result()
 
     def _try(self, bucket: str, key: str, write: Callable[[], Any]) -> None:
-        from boto3.exceptions import S3UploadFailedError
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             write()
-        except (ClientError, BotoCoreError, S3UploadFailedError) as error:
+        except (ClientError, BotoCoreError) as error:
             self._failed.set()  # the rest would fail alike, and nobody wants it
             raise _write_failure(f"s3://{bucket}/{key}", error) from error
 

@@ -93,15 +93,15 @@ def do_job(request: Mapping[str, Any], mouth: Mouth) -> None:
     # Half a second of imports and one of the engine's first start pass beside each other.
     engine_check = threading.Thread(target=_try_engine, daemon=True)
     engine_check.start()
-    from pipeline.local.mediaconvert import engine, plan, probe, transfer
+    from pipeline.local.mediaconvert import engine, pictures, plan, probe, transfer
 
     client = transfer.s3_client(request.get("endpoint_url"), request.get("region") or "us-east-1")
     url = settings["Inputs"][0]["FileInput"]
     transfer.download(
-        client, url, scratch / plan.SOURCE, lambda done, size: mouth.progress("PROBING", 0.9 * done / size)
+        client, url, scratch / pictures.SOURCE, lambda done, size: mouth.progress("PROBING", 0.9 * done / size)
     )
     engine_check.join()
-    facts = probe.read_facts(scratch / plan.SOURCE, url)
+    facts = probe.read_facts(scratch / pictures.SOURCE, url)
     mouth.say(type="input", inputDetails=[input_details(facts, url)])
     planned = plan.plan_job(settings, facts, cpus=os.cpu_count() or 1)
     ffmpeg.require_filters(planned.filters)

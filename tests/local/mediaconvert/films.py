@@ -76,6 +76,14 @@ def sound(modifier: str = "_audio", coding_mode: str = "CODING_MODE_2_0", **desc
     }
 
 
+def movie(modifier: str, width: int, height: int, **more: Any) -> dict[str, Any]:
+    """A file group with one MP4, picture and sound."""
+    output = rung(modifier, width, height, **more) | {"AudioDescriptions": sound()["AudioDescriptions"]}
+    output["ContainerSettings"] = {"Container": "MP4", "Mp4Settings": {"MoovPlacement": "PROGRESSIVE_DOWNLOAD"}}
+    settings = {"Type": "FILE_GROUP_SETTINGS", "FileGroupSettings": {"Destination": "s3://out/v/film"}}
+    return {"Name": "Download", "OutputGroupSettings": settings, "Outputs": [output]}
+
+
 def captures(width: int, height: int, seconds: int = 1, at_most: int = 2) -> dict[str, Any]:
     frames = {"FramerateNumerator": 1, "FramerateDenominator": seconds, "MaxCaptures": at_most, "Quality": 80}
     output = {

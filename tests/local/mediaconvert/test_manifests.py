@@ -13,7 +13,7 @@ import pytest
 from pipeline.local.mediaconvert import manifests
 from pipeline.local.mediaconvert.cmaf import IFrame, Segment, Track
 from pipeline.local.mediaconvert.manifests import PackagedAudio, PackagedVideo
-from pipeline.local.mediaconvert.plan import AudioRendition, CmafGroup, Picture, VideoRendition
+from pipeline.local.mediaconvert.planned import AudioRendition, CmafGroup, Picture, VideoRendition
 
 MPD = "{urn:mpeg:dash:schema:mpd:2011}"
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.local.mediaconvert import plan
+from pipeline.local.mediaconvert import encoders, geometry, pictures
 from pipeline.local.mediaconvert.ffmpeg import INPUT_GUARDS
-from pipeline.local.mediaconvert.plan import JobRefused, plan_job
+from pipeline.local.mediaconvert.plan import plan_job
+from pipeline.local.mediaconvert.planned import JobRefused, Picture
 from pipeline.local.mediaconvert.probe import AudioTrack, SourceFacts, VideoTrack
-from tests.local.mediaconvert.films import captures, job, rung, sound
+from tests.local.mediaconvert.films import captures, job, movie, rung, sound
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -99,6 +100,10 @@ CASES: dict[str, tuple[dict[str, Any], SourceFacts]] = {
         job(rung("", 640, 480, **with_preprocessor("ColorCorrector", ColorSpaceConversion="FORCE_709"))),
         source(picture(width=640, height=480, **UNTOLD)),
     ),
+    "stream-and-download": (
+        job(rung("_360p", 640, 360), sound(), groups=(movie("_download", 1280, 720),)),
+        source(),
+    ),
     "sound-alone": (
         job(sound(coding_mode="CODING_MODE_1_0")),
         source(tone(index=0, start=None, duration=None)),
@@ -137,7 +142,7 @@ WIDE = Fraction(16, 9)
     ],
 )
 def test_the_picture_is_placed_as_mediaconvert_places_it(behaviour, frame, shape, placed):
-    found = plan.place_picture(frame, shape, behaviour, (Fraction(1920), Fraction(1080)))
+    found = geometry.place_picture(frame, shape, behaviour, (Fraction(1920), Fraction(1080)))
     assert (found.frame, found.inner) == placed
 
 
@@ -179,7 +184,7 @@ def test_rotation_is_what_the_job_says(rotate, asked, taken):
 )
 def test_a_qvbr_level_is_two_crf(level, fine, crf):
     settings = {"QvbrSettings": {"QvbrQualityLevel": level, "QvbrQualityLevelFineTune": fine}}
-    assert plan.crf(settings, plan.Picture((1280, 720), (1280, 720))) == crf
+    assert encoders.crf(settings, Picture((1280, 720), (1280, 720))) == crf
 
 
 @pytest.mark.parametrize(
@@ -209,7 +214,7 @@ def test_a_fragment_shorter_than_a_gop_is_asked_of_the_muxer():
     "rate", [Fraction(25), Fraction(30000, 1001), Fraction(24000, 1001), Fraction(50), Fraction(59)]
 )
 def test_every_frame_has_a_whole_number_of_ticks(rate):
-    assert (plan._timescale(rate) / rate).denominator == 1 and plan._timescale(rate) >= 10_000
+    assert (encoders.timescale(rate) / rate).denominator == 1 and encoders.timescale(rate) >= 10_000
 
 
 def test_sound_is_encoded_once_for_all_who_play_it():
@@ -260,7 +265,7 @@ def test_sound_that_does_not_fit_the_picture_is_a_warning(picture_ends, sound_en
     ],
 )
 def test_colours_are_always_described(track, tags):
-    assert tuple(plan.output_colors(track).values()) == tags
+    assert tuple(pictures.output_colors(track).values()) == tags
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import pytest
 
 from pipeline.local.mediaconvert import ffmpeg, worker
 from tests.local.mediaconvert import films
-from tests.local.mediaconvert.films import captures, job, rung, sound
+from tests.local.mediaconvert.films import captures, job, movie, rung, sound
 from tests.local.mediaconvert.test_ffmpeg import gone, needs_linux, wait_for
 from tests.local.mediaconvert.tiny_s3 import TinyS3
 
@@ -218,6 +218,28 @@ def test_a_film_of_another_kind_comes_out_as_players_need_it(s3, folder, tmp_pat
     assert said[-1]["type"] == "complete", said[-1]
     found = shown(s3, "stream", tmp_path, *expected)
     assert found == expected
+
+
+def test_a_download_is_one_file_that_starts_at_once(s3, folder, tmp_path):
+    settings = job(rung("", 160, 90), sound(), groups=(movie("_download", 320, 180),))
+    said = run(s3, settings, tmp_path, films.plain(folder, "short-sound.mp4", seconds=3))
+    [detail] = said[-1]["output_group_details"][1]["outputDetails"]
+    assert detail["outputFilePaths"] == ["s3://out/v/film_download.mp4"] and detail["durationInMs"] == 3000
+    stored = s3.objects["out/v/film_download.mp4"]
+    assert stored.headers["content-type"] == "video/mp4" and stored.body.index(b"moov") < stored.body.index(b"mdat")
+    (tmp_path / "download.mp4").write_bytes(stored.body)
+    command = [ffmpeg.ffprobe_path(), "-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames,duration"]
+    answer = subprocess.run([*command, "-of", "json", str(tmp_path / "download.mp4")], capture_output=True, timeout=30)
+    picture, tone = json.loads(answer.stdout)["streams"]
+    assert picture["nb_read_frames"] == "75" and float(tone["duration"]) == pytest.approx(3, abs=0.1)
+
+
+def test_a_download_alone_is_measured_too(s3, folder, tmp_path):
+    settings = job()
+    settings["OutputGroups"] = [movie("", 320, 180)]
+    whole = films.plain(folder, "whole-faststart.mp4", seconds=4)
+    assert run(s3, settings, tmp_path, whole)[-1]["output_group_details"][0]["outputDetails"][0]["durationInMs"] == 4000
+    assert failure(run(s3, settings, tmp_path, films.truncated(whole, "half.mp4")))[0] == 1076
 
 
 def test_a_phones_film_stands_upright(s3, folder, tmp_path):

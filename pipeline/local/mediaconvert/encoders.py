@@ -1,0 +1,146 @@
+"""What the encoders are told: MediaConvert's codec settings as options of ffmpeg's x264, AAC and JPEG. Pure.
+
+In: H264Settings, AacSettings, CmafGroupSettings. Out: options by name. What can go wrong: `JobRefused` 1040, a level
+that size and rate do not fit, GOPs that cannot be aligned.
+
+One QVBR level is two steps of x264's CRF, `crf = 38 - 2 * level`: level 8 (MediaConvert's advice for 720p and 1080p)
+is CRF 22, 7 is 24, 9 is 20. MaxBitrate is the VBV's rate, and its size is two seconds of that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from pipeline.local.mediaconvert.planned import JobRefused, Picture, VideoRendition
+
+PRESETS = {"SINGLE_PASS": "veryfast", "SINGLE_PASS_HQ": "medium"}
+PROFILES = {"BASELINE": "baseline", "MAIN": "main", "HIGH": "high"}
+CHANNELS = {"CODING_MODE_1_0": "mono", "CODING_MODE_2_0": "stereo", "CODING_MODE_5_1": "5.1"}
+# What belongs to the source stays with it: titles, chapters, timecode tracks.
+CLEAN = {"map_metadata": -1, "map_chapters": -1}
+
+
+def crf(settings: Mapping[str, Any], picture: Picture) -> float:
+    qvbr = settings.get("QvbrSettings", {})
+    level = qvbr.get("QvbrQualityLevel") or (8 if min(picture.frame) >= 720 else 7)
+    third = round(qvbr.get("QvbrQualityLevelFineTune", 0) * 3) / 3  # MediaConvert rounds to thirds of a level
+    return round(38 - 2 * (level + third), 2)
+
+
+def gop_frames(settings: Mapping[str, Any], rate: Fraction) -> int:
+    size = Fraction(str(settings.get("GopSize", 2)))
+    return max(1, round(size * rate) if settings.get("GopSizeUnits", "SECONDS") == "SECONDS" else round(size))
+
+
+def gops_per_segment(index: int, video: list[VideoRendition], seconds: Fraction, exact: bool) -> int | None:
+    """How many GOPs make a segment; None when segments end inside GOPs and I-frames are forced there."""
+    lengths = {rendition.gop_frames / rendition.frame_rate for rendition in video}
+    if not lengths:
+        return None
+    if len(lengths) > 1:
+        shown = ", ".join(
+            f"{rendition.name} {float(rendition.gop_frames / rendition.frame_rate):.4f} s" for rendition in video
+        )
+        raise JobRefused(
+            1040, f"OutputGroups[{index}]: the GOPs of the renditions differ in length and cannot be aligned: {shown}"
+        )
+    gop = lengths.pop()
+    return _gops_that_fill(seconds, gop) or (None if exact else math.ceil(seconds / gop))
+
+
+def _gops_that_fill(seconds: Fraction, gop: Fraction) -> int | None:
+    """The number of GOPs that make a segment of this length within one in a hundred: GOPs of 2.002 s fill 4 s."""
+    count = round(seconds / gop)
+    return count if count and abs(count * gop - seconds) <= seconds / 100 else None
+
+
+LEVELS = {  # H.264 table A-1: macroblocks per second, macroblocks per frame
+    "1": (1485, 99), "1.1": (3000, 396), "1.2": (6000, 396), "1.3": (11880, 396), "2": (11880, 396),
+    "2.1": (19800, 792),
+    "2.2": (20250, 1620), "3": (40500, 1620), "3.1": (108000, 3600), "3.2": (216000, 5120), "4": (245760, 8192),
+    "4.1": (245760, 8192), "4.2": (522240, 8704), "5": (589824, 22080), "5.1": (983040, 36864), "5.2": (2073600, 36864),
+}  # fmt: skip
+
+
+def _level(place: str, settings: Mapping[str, Any], picture: Picture, rate: Fraction) -> str | None:
+    named = settings.get("CodecLevel", "AUTO")
+    if named == "AUTO":
+        return None
+    level = named.removeprefix("LEVEL_").replace("_", ".")
+    blocks = math.ceil(picture.frame[0] / 16) * math.ceil(picture.frame[1] / 16)
+    if blocks > LEVELS[level][1] or blocks * rate > LEVELS[level][0]:
+        raise JobRefused(
+            1040,
+            f"Error initializing encoder for video target [{place}] [initialization failed: Invalid level specified "
+            "for the selected framerate or resolution.]",
+        )
+    return level
+
+
+def x264_options(place: str, settings: Mapping[str, Any], picture: Picture, rate: Fraction, gop: int) -> dict[str, Any]:
+    maximum = settings["MaxBitrate"]
+    profile = settings.get("CodecProfile", "MAIN")
+    options: dict[str, Any] = {
+        "c:v": "libx264",
+        "preset": PRESETS[settings.get("QualityTuningLevel", "SINGLE_PASS_HQ")],
+        "crf": crf(settings, picture),
+        "maxrate": maximum,
+        "bufsize": settings.get("HrdBufferSize") or 2 * maximum,
+        "profile:v": PROFILES[profile],
+        "g": gop,
+        "keyint_min": gop,
+        "sc_threshold": 0,  # an I-frame at a cut would fall on different frames in different renditions
+        "flags": "+cgop",
+        "bf": 0 if profile == "BASELINE" else settings.get("NumberBFramesBetweenReferenceFrames", 3),
+        "refs": settings.get("NumberReferenceFrames", 3),
+        "b_strategy": 0 if settings.get("DynamicSubGop") == "STATIC" else 1,
+        # 608/708 captions inside the pictures would pass through unannounced; MediaConvert drops them, too, unless a
+        # caption output asks for them.
+        "a53cc": 0,
+    }
+    level = _level(place, settings, picture, rate)
+    extra = {
+        "level": level,
+        "b-pyramid": "none" if settings.get("GopBReference") == "DISABLED" else None,
+        "coder": "cavlc" if settings.get("EntropyEncoding") == "CAVLC" or profile == "BASELINE" else None,
+        "aq-mode": 0 if settings.get("AdaptiveQuantization") == "OFF" else None,
+        "slices": settings["Slices"] if settings.get("Slices", 1) > 1 else None,
+    }
+    fill = settings.get("HrdBufferInitialFillPercentage")
+    if fill is not None:
+        extra["rc_init_occupancy"] = options["bufsize"] * fill // 100
+    options |= {name: value for name, value in extra.items() if value is not None}
+    return options
+
+
+def cmaf_options(cmaf: Mapping[str, Any], rate: Fraction, gop: int) -> dict[str, Any]:
+    """A fragmented MP4 of its own: a fragment at every GOP and, in longer GOPs, whenever FragmentLength is full."""
+    options: dict[str, Any] = {
+        "movflags": "+frag_keyframe+empty_moov+default_base_moof+negative_cts_offsets",
+        "video_track_timescale": timescale(rate),
+    }
+    frames = round(cmaf.get("FragmentLength", 2) * rate)
+    if frames < gop:
+        options["frag_duration"] = int((frames - Fraction(1, 2)) / rate * 1_000_000)
+    seconds = Fraction(cmaf.get("SegmentLength", 10))
+    exact = cmaf.get("SegmentLengthControl", "EXACT") == "EXACT"
+    if exact and _gops_that_fill(seconds, gop / rate) is None:
+        options["force_key_frames"] = f"expr:gte(t,n_forced*{int(seconds)}-{float(1 / rate / 2):.6f})"
+    return options
+
+
+def timescale(rate: Fraction) -> int:
+    """Ticks in which every frame has the same whole length."""
+    return rate.numerator * (1 if rate.numerator >= 10_000 else 1000)
+
+
+def aac_options(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {"c:a": "aac", "b:a": settings["Bitrate"], "profile:a": "aac_low"}
+
+
+def jpeg_quality(quality: int) -> int:
+    """MediaConvert's 1 to 100 on ffmpeg's scale, where 2 is the best and 31 the worst."""
+    return round(2 + (100 - quality) * 29 / 99)

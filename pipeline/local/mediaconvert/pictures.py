@@ -1,0 +1,229 @@
+"""The picture's way through ffmpeg's filters: one decode, a cascade of sizes, a branch for every output.
+
+In: the video track, what the job asks of it, renditions and captures. Out: ffmpeg-python output nodes. Pure: nothing
+runs.
+
+The picture is given a constant frame rate, scaled to the largest rendition and from there down step by step (lanczos;
+a cascade measured cheaper than scaling each from the source, and sharper than bicubic). Rotation, colours and HDR are
+settled at the first step, so that all that follow are upright 8 bit 4:2:0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import ffmpeg as graph
+
+from pipeline.local.mediaconvert import encoders, geometry
+from pipeline.local.mediaconvert.ffmpeg import INPUT_GUARDS
+from pipeline.local.mediaconvert.planned import Capture, Picture, VideoRendition
+from pipeline.local.mediaconvert.probe import VideoTrack
+
+SOURCE = "source"  # the name every input has in the working directory, so that no user's text reaches the command
+RARE_FILTERS = ("zscale", "tonemap")  # those that not every build of ffmpeg has
+
+
+def source() -> Any:
+    # Rotation is done below, where the size is known; ffmpeg's own would come before everything else. A size that
+    # changes in mid-film is the scaler's business: a rebuilt graph would begin its frame rate from 0 again.
+    return graph.input(f"file:{SOURCE}", noautorotate=None, reinit_filter=0, **INPUT_GUARDS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Wishes:
+    """What the job asks of the picture before it is any output's: turned clockwise, deinterlaced, in BT.709."""
+
+    rotation: int
+    deinterlacer: Mapping[str, Any] | None
+    force_bt709: bool
+
+
+def outputs(
+    track: VideoTrack,
+    wishes: Wishes,
+    size: tuple[Fraction, Fraction],
+    video: list[VideoRendition],
+    captures: list[Capture],
+    sounds: Mapping[str, Any],
+) -> list[Any]:
+    """`size` is the source's, upright, in square pixels; `sounds` are the streams that files with a picture take."""
+    rate = max((rendition.frame_rate for rendition in video), default=track.frame_rate or Fraction(25))
+    stream = _deinterlaced(source()[str(track.index)], track, wishes, rate)
+    stream = stream.filter("fps", fps=_ratio(rate), start_time=0)
+    steps = _cascade(video, captures, geometry.even(size))
+    made: list[Any] = []
+    for position, step in enumerate(steps):
+        fastest = max((r.frame_rate for later in steps[position:] for r in later.video), default=rate)
+        if fastest < rate:  # nothing from here on wants the rest of the frames: they are not scaled either
+            stream, rate = stream.filter("fps", fps=_ratio(fastest)), fastest
+        stream = _scaled(stream, step.size) if position else _first_scaled(stream, track, wishes, step.size)
+        takers = [*step.video, *step.captures]
+        if position < len(steps) - 1:
+            takers.append(None)  # the next, smaller step
+        for taker, branch in zip(takers, split(stream, len(takers), "split"), strict=True):
+            if taker is None:
+                stream = branch
+            elif isinstance(taker, VideoRendition):
+                made.append(_encoded(branch, taker, rate, sounds.get(taker.file)))
+            else:
+                made.append(_captured(branch, taker, step.size))
+    return made
+
+
+def split(stream: Any, count: int, name: str) -> list[Any]:
+    """As many copies of a stream as are taken from it: ffmpeg's filters have one taker each. `name`: split, asplit."""
+    if count == 1:
+        return [stream]
+    node = stream.filter_multi_output(name, count)
+    return [node[number] for number in range(count)]
+
+
+# --- the cascade -----------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class _Step:
+    size: tuple[int, int]
+    video: list[VideoRendition] = dataclasses.field(default_factory=list)
+    captures: list[Capture] = dataclasses.field(default_factory=list)
+
+
+def _cascade(video: list[VideoRendition], captures: list[Capture], source: tuple[int, int]) -> list[_Step]:
+    """The sizes to scale to, largest first, each with the outputs that take it.
+
+    A capture takes the smallest step that is not smaller than itself and is scaled after its frames are picked; it
+    never makes the cascade scale every frame to one more size.
+    """
+    sizes = sorted({rendition.picture.inner for rendition in video}, key=lambda size: size[0] * size[1], reverse=True)
+    steps = [_Step(size) for size in sizes] or [_Step(source)]
+    for step in steps:
+        step.video = [rendition for rendition in video if rendition.picture.inner == step.size]
+    for capture in captures:
+        inner = capture.picture.inner
+        enough = [step for step in steps if step.size[0] >= inner[0] and step.size[1] >= inner[1]]
+        (enough[-1] if enough else steps[0]).captures.append(capture)
+    return steps
+
+
+def _scaled(stream: Any, size: tuple[int, int]) -> Any:
+    return stream.filter("scale", w=size[0], h=size[1], flags="lanczos")
+
+
+def _framed(stream: Any, picture: Picture) -> Any:
+    (width, height), (inner_width, inner_height) = picture.frame, picture.inner
+    if inner_width > width or inner_height > height:
+        return stream.filter("crop", width, height)
+    if picture.inner != picture.frame:
+        # Bars begin on even lines, or the colour planes would be shifted against the picture.
+        x, y = (width - inner_width) // 4 * 2, (height - inner_height) // 4 * 2
+        return stream.filter("pad", width, height, x, y)
+    return stream
+
+
+# --- the first step --------------------------------------------------------------------------------------------------
+
+
+def _deinterlaced(stream: Any, track: VideoTrack, wishes: Wishes, rate: Fraction) -> Any:
+    if wishes.deinterlacer is None:
+        return stream
+    # A picture from every field where the output wants that many, from every frame otherwise.
+    fields = track.frame_rate is not None and rate > track.frame_rate * Fraction(3, 2)
+    forced = wishes.deinterlacer.get("Control") == "FORCE_ALL_FRAMES"
+    return stream.filter(
+        "bwdif", mode="send_field" if fields else "send_frame", deint="all" if forced else "interlaced"
+    )
+
+
+def _first_scaled(stream: Any, track: VideoTrack, wishes: Wishes, size: tuple[int, int]) -> Any:
+    """To the largest size, the right way up, 8 bit 4:2:0 in the range and colours that every player expects."""
+    width, height = (size[1], size[0]) if wishes.rotation in (90, 270) else size
+    colors = output_colors(track)
+    if track.is_hdr:
+        stream = _tone_mapped(stream, track, width, height)
+    elif wishes.force_bt709 and colors != BT709:
+        # What the source leaves out is told first: zscale converts from nothing unknown.
+        stream = stream.filter("setparams", range=track.color_range, **colors)
+        stream = stream.filter("zscale", w=width, h=height, filter="lanczos", **_ZSCALE_BT709)
+        colors = BT709
+    else:
+        matrix = {} if _keepable_matrix(track) else {"out_color_matrix": "bt709"}
+        stream = stream.filter("scale", w=width, h=height, flags="lanczos", out_range="tv", **matrix)
+    stream = stream.filter("format", "yuv420p")
+    for direction in {0: (), 90: ("clock",), 180: ("clock", "clock"), 270: ("cclock",)}[wishes.rotation]:
+        stream = stream.filter("transpose", dir=direction)
+    # The container's rotation is done now, and must not be written into the outputs to be done again.
+    stream = stream.filter("sidedata", mode="delete", type="DISPLAYMATRIX")
+    return stream.filter("setparams", range="tv", **colors)
+
+
+def _tone_mapped(stream: Any, track: VideoTrack, width: int, height: int) -> Any:
+    """HDR to SDR: scaled first, as the work is in floating point; then linear light, BT.709's primaries, a soft curve.
+
+    The curve bends highlights alone (mobius) and takes their colour out as they clip (desat): without that, the white
+    sky of a phone's HLG film comes out yellow. 203 cd/m2 is BT.2408's level for white paper.
+    """
+    source = {"pin": track.color_primaries, "min": track.color_matrix, "tin": track.color_transfer}
+    known = {key: value for key, value in source.items() if value != "unknown"}
+    stream = stream.filter("zscale", w=width, h=height, filter="lanczos", t="linear", npl=203, **known)
+    stream = stream.filter("format", "gbrpf32le").filter("zscale", p="bt709")
+    stream = stream.filter("tonemap", tonemap="mobius", desat=2)
+    return stream.filter("zscale", dither="ordered", **_ZSCALE_BT709)
+
+
+BT709 = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
+_ZSCALE_BT709 = {"p": "bt709", "t": "bt709", "m": "bt709", "r": "tv"}
+_GAMMAS_LIKE_BT709 = ("unknown", "iec61966-2-4", "bt1361e", "bt2020-10", "bt2020-12")
+
+
+def _keepable_matrix(track: VideoTrack) -> bool:
+    return track.color_matrix in ("bt709", "smpte170m", "bt470bg", "smpte240m", "fcc", "bt2020nc", "unknown")
+
+
+def output_colors(track: VideoTrack) -> dict[str, str]:
+    """How the output describes its colours. What the source leaves out is what a television of its size assumes."""
+    if track.is_hdr or not _keepable_matrix(track):
+        return BT709
+    if track.height >= 720 or track.width >= 1280:
+        guess = "bt709"
+    else:
+        guess = "bt470bg" if track.height in (288, 576) else "smpte170m"
+    transfers = {"gamma22": "bt470m", "gamma28": "bt470bg"} | dict.fromkeys(_GAMMAS_LIKE_BT709, "bt709")
+    return {
+        "color_primaries": guess if track.color_primaries in ("unknown", "reserved") else track.color_primaries,
+        "color_trc": transfers.get(track.color_transfer, track.color_transfer),
+        "colorspace": guess if track.color_matrix == "unknown" else track.color_matrix,
+    }
+
+
+# --- the ends --------------------------------------------------------------------------------------------------------
+
+
+def _encoded(stream: Any, rendition: VideoRendition, rate: Fraction, sound: Any) -> Any:
+    if rendition.frame_rate != rate:
+        stream = stream.filter("fps", fps=_ratio(rendition.frame_rate))
+    stream = _framed(stream, rendition.picture).filter("setsar", "1")
+    streams = [stream] if sound is None else [stream, sound]
+    fixed = {"f": "mp4", "fps_mode": "passthrough", "write_tmcd": 0}
+    return graph.output(*streams, rendition.file, **fixed, **encoders.CLEAN, **rendition.options)
+
+
+def _captured(stream: Any, capture: Capture, size: tuple[int, int]) -> Any:
+    every = float(capture.every_seconds)
+    # The first frame, then the first at or after every multiple; prev_t is not a number at the first.
+    stream = stream.filter("select", f"isnan(prev_t)+gt(floor(t/{every:g}+1e-6),floor(prev_t/{every:g}+1e-6))")
+    if size != capture.picture.inner:
+        stream = _scaled(stream, capture.picture.inner)
+    stream = _framed(stream, capture.picture).filter("setsar", "1")
+    # JPEG knows no other matrix than BT.601's, in full range.
+    stream = stream.filter("scale", out_range="pc", out_color_matrix="bt601").filter("format", "yuvj420p")
+    return graph.output(
+        stream, f"{capture.file}.%07d.jpg", f="image2", start_number=0, fps_mode="passthrough", map_metadata=-1,
+        **{"c:v": "mjpeg", "q:v": encoders.jpeg_quality(capture.quality), "frames:v": capture.at_most},
+    )  # fmt: skip
+
+
+def _ratio(value: Fraction) -> str:
+    return f"{value.numerator}/{value.denominator}"

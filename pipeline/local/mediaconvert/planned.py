@@ -1,0 +1,114 @@
+"""The words of a plan: what is rendered, how it is grouped, where it goes. Values only; plan.py fills them in.
+
+Files are named relative to the job's working directory, destinations by bucket, key prefix and base name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from pipeline.local.mediaconvert.ffmpeg import Limits
+
+
+class JobRefused(Exception):
+    """The job cannot be done with this source; `code` is MediaConvert's."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code, self.message = code, message
+
+
+@dataclasses.dataclass(frozen=True)
+class Warned:
+    code: int
+    message: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """Where the source's picture goes in an output's frame: scaled to `inner`, padded or cropped to `frame`."""
+
+    frame: tuple[int, int]
+    inner: tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoRendition:
+    output: int  # its place among the group's outputs
+    name: str  # base name and modifier: the name of its playlist
+    file: str
+    picture: Picture
+    frame_rate: Fraction
+    gop_frames: int
+    max_bitrate: int
+    audio_groups: tuple[str, ...]
+    i_frame_playlist: bool
+    options: Mapping[str, Any] = dataclasses.field(compare=False, repr=False, default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class AudioRendition:
+    output: int
+    name: str
+    file: str
+    group_id: str
+    language: str | None  # BCP 47
+    label: str
+    default: bool
+    autoselect: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class CmafGroup:
+    index: int
+    bucket: str
+    prefix: str  # of the keys, up to and with the last "/"
+    base: str
+    segment_seconds: Fraction
+    gops_per_segment: int | None  # None: segments end where `segment_seconds` says (SegmentLengthControl EXACT)
+    video: tuple[VideoRendition, ...]
+    audio: tuple[AudioRendition, ...]
+    hls: bool
+    dash: bool
+    minimum_buffer_seconds: int | None
+    bandwidth_in_mpd: str | None  # AVERAGE, MAX, or what was measured
+
+
+@dataclasses.dataclass(frozen=True)
+class Capture:
+    output: int
+    name: str  # before ".0000000.jpg"
+    file: str  # the same in the working directory
+    picture: Picture
+    every_seconds: Fraction
+    at_most: int
+    quality: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Movie:
+    """A picture with its sound in one MP4."""
+
+    rendition: VideoRendition
+
+
+@dataclasses.dataclass(frozen=True)
+class FileGroup:
+    index: int
+    bucket: str
+    prefix: str
+    captures: tuple[Capture, ...]
+    movies: tuple[Movie, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class EnginePlan:
+    arguments: tuple[str, ...]
+    groups: tuple[CmafGroup | FileGroup, ...]
+    duration: float | None  # of the picture (of the sound when there is no picture), as the source's headers promise it
+    limits: Limits
+    filters: frozenset[str]  # those that not every build of ffmpeg has
+    warnings: tuple[Warned, ...]
