@@ -1,7 +1,8 @@
 """Plan renditions: choose the rungs and write the jobs' settings where the next step finds them.
 
 In: {upload, source}. Out: the `plan` part: rungs, where each job's settings lie, how long to wait. The
-settings themselves go to S3, because a state machine's payload may not exceed 256 KiB.
+settings themselves go to S3, because a state machine's payload may not exceed 256 KiB. Raises SourceRejected (no
+picture, too short, too long, a size that cannot be encoded), PlanImpossible.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Report upload, Report superseded: write the receipt that content teams read beside their upload.
 
-In: {upload, asset, source, verified, playback}, or {upload, error} for an upload that was replaced. Out: where the
-receipt lies.
+In: {upload, asset, source, captions, verified, playback}, or {upload, error} for an upload that was replaced. Out:
+where the receipt lies.
 """
 
 from __future__ import annotations
