@@ -132,10 +132,7 @@ def test_mediaconverts_own_model_takes_every_job(name):
     assert list(broken_places(model, request_of(name))) == []
 
 
-_NO_MP4 = pytest.mark.xfail(strict=True, reason="the local engine writes no MP4 files yet")
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=_NO_MP4) if name == "download" else name for name in FILMS])
+@pytest.mark.parametrize("name", FILMS)
 def test_the_local_mediaconvert_honours_every_setting(name):
     honoured = pytest.importorskip("pipeline.local.mediaconvert.honoured")
     rules = pytest.importorskip("pipeline.local.mediaconvert.rules")

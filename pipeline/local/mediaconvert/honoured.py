@@ -127,7 +127,7 @@ _CMAF_GROUP = _under(
         only("EXACT", "GOP_MULTIPLE"),
         "EXACT puts I-frames where segments end; otherwise rounded up",
     ),
-    Row("FragmentLength", ANY, "seconds; 2 when left out, as in AWS"),
+    Row("FragmentLength", ANY, "seconds at most, and every GOP begins one; 2 when left out, as in AWS"),
     Row("MinFinalSegmentLength", only(0), "the last segment is as long as what is left"),
     Row("WriteHlsManifest", ANY, "on unless DISABLED"),
     Row("WriteDashManifest", ANY, "on unless DISABLED"),
@@ -152,7 +152,7 @@ GROUP = _under(
     Row("CustomName", ANY, "kept and shown"),
     *_under(
         "OutputGroupSettings",
-        Row("Type", only("CMAF_GROUP_SETTINGS", "FILE_GROUP_SETTINGS"), "FILE for frame captures only"),
+        Row("Type", only("CMAF_GROUP_SETTINGS", "FILE_GROUP_SETTINGS"), "FILE for frame captures and MP4s"),
         *_CMAF_GROUP,
         Row("FileGroupSettings.Destination", ANY, "as in a CMAF group"),
     ),
@@ -160,7 +160,8 @@ GROUP = _under(
 
 _CONTAINER = _under(
     "ContainerSettings",
-    Row("Container", only("CMFC", "RAW"), "CMFC in CMAF groups, RAW for frame captures"),
+    Row("Container", only("CMFC", "RAW", "MP4"), "CMFC in CMAF groups; in file groups RAW for captures, MP4 for films"),
+    Row("Mp4Settings.MoovPlacement", ANY, "the index first unless NORMAL"),
     *_under(
         "CmfcSettings",
         Row("AudioGroupId", ANY, "GROUP-ID of an audio rendition"),
@@ -174,7 +175,7 @@ _CONTAINER = _under(
             ),
             "DEFAULT and AUTOSELECT in the multivariant playlist",
         ),
-        Row("AudioDuration", only("DEFAULT_CODEC_DURATION"), "audio keeps its own length"),
+        Row("AudioDuration", only("DEFAULT_CODEC_DURATION"), "filled or cut to the picture's length, to the packet"),
         Row("IFrameOnlyManifest", ANY, "INCLUDE writes a playlist of the I-frames"),
         Row("DescriptiveVideoServiceFlag", only("DONT_FLAG"), "no audio description"),
         Row("Scte35Source", only("NONE"), "no ad markers"),
@@ -356,22 +357,25 @@ def refusals(request: Mapping[str, Any]) -> list[str]:
     return [
         *_judge(_REQUEST_TREE, around, ""),
         *_judge(_SETTINGS_TREE, settings, ""),
-        *_files_other_than_captures(settings),
+        *_files_not_made(settings),
         *_preprocessors_differ(settings),
     ]
 
 
-def _files_other_than_captures(settings: Mapping[str, Any]) -> Iterator[str]:
-    """File groups hold frame captures only, whatever their container and codec would be elsewhere."""
+def _files_not_made(settings: Mapping[str, Any]) -> Iterator[str]:
+    """File groups hold frame captures and films with a picture and at most one sound, in MP4."""
     for place, group, output in _outputs(settings):
         if group.get("OutputGroupSettings", {}).get("Type") != "FILE_GROUP_SETTINGS":
             continue
         codec = output.get("VideoDescription", {}).get("CodecSettings", {}).get("Codec")
-        if codec != "FRAME_CAPTURE":
-            yield (
-                f"{place}.VideoDescription.CodecSettings.Codec: {codec} is not honoured by the local engine "
-                "in a file group (honoured: FRAME_CAPTURE)"
-            )
+        container = output.get("ContainerSettings", {}).get("Container")
+        refused = "is not honoured by the local engine in a file group"
+        if codec not in ("FRAME_CAPTURE", "H_264"):
+            yield f"{place}.VideoDescription.CodecSettings.Codec: {codec} {refused} (honoured: FRAME_CAPTURE, H_264)"
+        elif codec == "H_264" and container != "MP4":
+            yield f"{place}.ContainerSettings.Container: {container} {refused} with H_264 (honoured: MP4)"
+        elif len(output.get("AudioDescriptions", [])) > 1:
+            yield f"{place}.AudioDescriptions: more than one {refused} (honoured: none or one)"
 
 
 def _outputs(settings: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:

@@ -93,7 +93,7 @@ CASES = [
     (lambda job: job.update(AdAvailOffset=5), f"AdAvailOffset: 5 {NOT} (honoured: 0)"),
     (
         lambda job: capture(job).update(VideoDescription=video(job)["VideoDescription"]),
-        f"OutputGroups[1].Outputs[0].VideoDescription.CodecSettings.Codec: H_264 {NOT} in a file group",
+        f"OutputGroups[1].Outputs[0].ContainerSettings.Container: RAW {NOT} in a file group with H_264 (honoured: MP4)",
     ),
     (
         lambda job: [capture(job).pop("VideoDescription"), capture(job).update(audio(job))],
@@ -126,6 +126,22 @@ def test_a_setting_that_is_not_honoured_is_refused_with_path_and_value(change, m
 )
 def test_the_request_around_the_settings_is_judged_too(request_member, message):
     assert refusals(**request_member) == [message]
+
+
+def test_an_mp4_with_one_sound_is_honoured_in_a_file_group():
+    def download(job: dict[str, Any], sounds: int) -> None:
+        sound = audio(job)["AudioDescriptions"][0]
+        output = {
+            "NameModifier": "_download",
+            "ContainerSettings": {"Container": "MP4", "Mp4Settings": {"MoovPlacement": "PROGRESSIVE_DOWNLOAD"}},
+            "VideoDescription": video(job)["VideoDescription"],
+            "AudioDescriptions": [sound] * sounds,
+        }
+        job["OutputGroups"][1]["Outputs"].append(output)
+
+    assert refusals(lambda job: download(job, 1)) == refusals(lambda job: download(job, 0)) == []
+    [refusal] = refusals(lambda job: download(job, 2))
+    assert refusal.startswith(f"OutputGroups[1].Outputs[1].AudioDescriptions: more than one {NOT} in a file group")
 
 
 def test_what_means_off_or_default_or_nothing_passes():
