@@ -39,6 +39,7 @@ from pipeline.local.lambda_runtime_api import RuntimeApi
 DEFAULT_SANDBOXES = 24
 WATCH_SECONDS = 0.05  # how often a running invocation's memory and clock are looked at
 INIT_SECONDS = 10.0  # Lambda's own limit for the start of a sandbox
+DELIVERIES = 3  # how often an event is handed to a sandbox that ends before taking it
 OUTPUT_KEPT_BYTES = 4 << 20
 
 
@@ -245,17 +246,17 @@ class LambdaHost:
     def invoke(self, function: Function, payload: bytes, request_id: str | None = None, arn: str | None = None,
                trace_id: str | None = None) -> Answer:
         """Run one event to its end and return what Lambda would."""
-        while True:
+        for attempt in range(1, DELIVERIES + 1):
             sandbox = self._acquire(function)
             invocation = Invocation(request_id or str(uuid.uuid4()), payload, arn or function.arn, trace_id)
             sandbox.give(invocation)
             status = self._watch(sandbox, invocation)
-            if sandbox.ready and invocation.started is None and not self.closed:
-                self._release(sandbox)  # it died idle, before it saw the event: another one takes it
-                continue
-            log = self._log(sandbox, invocation, status)
-            self._release(sandbox)
-            return Answer(invocation.result, invocation.error_type is not None, log)
+            if not (sandbox.ready and invocation.started is None) or self.closed or attempt == DELIVERIES:
+                break
+            self._release(sandbox)  # it died idle, before it saw the event: another one takes it
+        log = self._log(sandbox, invocation, status)
+        self._release(sandbox)
+        return Answer(invocation.result, invocation.error_type is not None, log)
 
     def prewarm(self, functions: Iterable[Function]) -> None:
         """Start a sandbox for each, one after the other and in the background, so that first events find them ready."""

@@ -58,7 +58,8 @@ class Zygote:
         with theirs:
             argv = [sys.executable, "-P", WORKER, "zygote", str(theirs.fileno())]
             self.process = subprocess.Popen(
-                argv, stdin=subprocess.PIPE, pass_fds=[theirs.fileno()], start_new_session=True, bufsize=0
+                argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
+                start_new_session=True, bufsize=0,
             )
         self.live: set[str] = set()
         threading.Thread(
@@ -104,7 +105,9 @@ class PlainProcesses:
 
     def start(self, sandbox: dict) -> None:
         argv = [sys.executable, "-P", WORKER, "sandbox"]
-        process = subprocess.Popen(argv, stdin=subprocess.PIPE, start_new_session=True, bufsize=0)
+        process = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True, bufsize=0
+        )
         with self.lock:
             self.processes[sandbox["id"]] = process
         self.on_started(sandbox["id"], process.pid)

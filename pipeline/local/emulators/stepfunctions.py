@@ -90,7 +90,7 @@ def _checking_the_definition(original):
     def checked(data: dict) -> tuple:
         if "definition" in data:
             try:
-                parse(data["definition"])
+                _prepare(data["definition"])
             except DefinitionInvalid as error:
                 return _error("InvalidDefinition", str(error)[:2000])
         return original(data)
@@ -103,10 +103,18 @@ def _checked(original):
 
     def definition_of(props: dict) -> str:
         definition = original(props)
-        parse(definition)
+        _prepare(definition)
         return definition
 
     return definition_of
+
+
+def _prepare(definition: str) -> None:
+    """Have a machine ready for its first execution; DefinitionInvalid when it cannot have one."""
+    from ministack.core.responses import get_region
+
+    parse(definition)
+    integrations.warm(definition, get_region())
 
 
 def _validate_state_machine_definition(data: dict) -> tuple:
@@ -141,10 +149,12 @@ def _start_execution(data: dict) -> tuple:
             same = known["status"] == "RUNNING" and known["input"] == text
             return _started(known) if same else _error(
                 "ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
-        record = api._executions[arn] = _new_record(arn, name, text, machine, api._execution_version_arn(requested))
+        record = _new_record(arn, name, text, machine, api._execution_version_arn(requested))
+        _running[arn] = execution = Execution(record, record["machine"])
+        api._executions[arn] = record
     _emit_status(record)
     threading.Thread(
-        target=contextvars.copy_context().run, args=(_run_execution, arn), name=f"execution {name}", daemon=True
+        target=contextvars.copy_context().run, args=(execution.run,), name=f"execution {name}", daemon=True
     ).start()
     return _started(record)
 
@@ -204,22 +214,23 @@ class Execution:
         record["events"] = self.history.events  # live: GetExecutionHistory reads it while we append
         self.ending = threading.Lock()
         self.context = contextvars.copy_context()
-        self.role_arn = machine["roleArn"]
+        details = {"input": record["input"], "inputDetails": {"truncated": False}, "roleArn": machine["roleArn"]}
+        self.history.add_event(self.env.event_history_context, "ExecutionStarted",
+                               {"executionStartedEventDetails": details}, update_source_event_id=False)
 
     def run(self) -> None:
-        self.history.add_event(
-            self.env.event_history_context, "ExecutionStarted",
-            {"executionStartedEventDetails": {
-                "input": self.record["input"], "inputDetails": {"truncated": False}, "roleArn": self.role_arn}},
-            update_source_event_id=False,
-        )
+        """Evaluate to the end, on the caller's thread."""
         limit = self._limit()
         try:
-            self.program.eval(self.env)
+            if self.record["status"] == "RUNNING":  # not stopped before it began
+                self.program.eval(self.env)
+            self._end_as_evaluated()
+        except Exception as error:
+            log.exception("execution %s", self.arn)
+            self.end("FAILED", error="States.Runtime", cause=f"{type(error).__name__}: {error}")
         finally:
             if limit is not None:
                 limit.cancel()
-        self._end_as_evaluated()
 
     def _limit(self) -> threading.Timer | None:
         """The machine's TimeoutSeconds."""
@@ -298,22 +309,13 @@ def _environment(record: dict, machine: dict):
 
 
 def _run_execution(arn: str) -> None:
-    """Run to the end on the caller's thread (ministack's StartSyncExecution calls this too)."""
+    """What ministack's StartSyncExecution calls: run the execution it has recorded, to the end."""
     from ministack.services import stepfunctions as api
 
     record = api._executions[arn]
-    machine = record.get("machine") or api._state_machines[record["stateMachineArn"]]
-    execution = None
-    try:
-        execution = _running[arn] = Execution(record, machine)
-        execution.run()
-    except Exception as error:
-        log.exception("execution %s", arn)
-        if execution is None:
-            raise
-        execution.end("FAILED", error="States.Runtime", cause=f"{type(error).__name__}: {error}")
-    finally:
-        _running.pop(arn, None)
+    record["machine"] = api._state_machines[record["stateMachineArn"]]
+    _running[arn] = execution = Execution(record, record["machine"])
+    execution.run()
 
 
 # ---- stop, describe -------------------------------------------------------------------------------------------------
