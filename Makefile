@@ -20,7 +20,7 @@ demo: setup player
 	$(BIN)/vod demo $(if $(ONCE),--once)
 
 test: setup-dev player
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 lint: setup-dev
 	$(BIN)/ruff check .

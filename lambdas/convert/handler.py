@@ -34,9 +34,9 @@ def _convert(upload: Upload, sidecar: dict[str, Any], duration_ms: int, bucket: 
     except (SourceRejected, OutputMissing) as error:
         return {"file": name, "vtt": None, "warnings": [error.message]}
     track = _track(sidecar, taken)
-    objects.write(bucket, upload.run_prefix + track.vtt, parsed.as_vtt(), "text/vtt")
+    objects.write_once(bucket, upload.run_prefix + track.vtt, parsed.as_vtt(), "text/vtt")
     playlist = manifest.caption_playlist(keys.file_name(track.vtt), duration_ms)
-    objects.write(bucket, upload.run_prefix + track.playlist, playlist, "application/vnd.apple.mpegurl")
+    objects.write_once(bucket, upload.run_prefix + track.playlist, playlist, "application/vnd.apple.mpegurl")
     return {"file": name, **dataclasses.asdict(track), "warnings": list(parsed.warnings)}
 
 

@@ -51,6 +51,6 @@ def _manifests(
         ("index.m3u8", manifest.hls(multivariant, "", tracks)),
         ("index.mpd", manifest.dash(mpd, "", tracks)),
     ):
-        objects.write(bucket, upload.run_prefix + name, text, pointers.CONTENT_TYPES[name])
+        objects.write_once(bucket, upload.run_prefix + name, text, pointers.CONTENT_TYPES[name])
     folder = f"v/{upload.run}/"
     return {"index.m3u8": manifest.hls(multivariant, folder, tracks), "index.mpd": manifest.dash(mpd, folder, tracks)}

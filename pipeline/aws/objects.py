@@ -13,6 +13,7 @@ from pipeline.media.asset import Upload
 from pipeline.media.errors import OutputMissing, PointerContended, SourceRejected, SourceSuperseded
 
 _JSON = "application/json"
+_FOR_EVER = "public, max-age=31536000, immutable"
 
 
 def require_current(upload: Upload) -> int:
@@ -74,6 +75,11 @@ def read_with_etag(bucket: str, key: str) -> tuple[bytes | None, str | None]:
 
 def write(bucket: str, key: str, body: str | bytes, content_type: str) -> None:
     client("s3").put_object(Bucket=bucket, Key=key, Body=_bytes(body), ContentType=content_type)
+
+
+def write_once(bucket: str, key: str, body: str | bytes, content_type: str) -> None:
+    """Write what will never change under this key, and let browsers know it."""
+    client("s3").put_object(Bucket=bucket, Key=key, Body=_bytes(body), ContentType=content_type, CacheControl=_FOR_EVER)
 
 
 def write_json(bucket: str, key: str, value: Any) -> None:

@@ -1,7 +1,9 @@
 """How viewers get films: the outputs bucket, and a CloudFront distribution that alone may read it.
 
 MediaConvert cannot set Cache-Control, so lifetimes are said here, twice: a cache policy rules CloudFront's own copy,
-a response headers policy rules the browser's. Bucket, bucket policy and distribution name each other and must stay
+a response headers policy the browser's. Not for what never changes: CloudFront adds a policy's headers to the errors it
+forwards too, and a browser would keep one failed segment for a year. There the objects speak for themselves: what we
+write says "immutable", and for MediaConvert's segments a browser asks again with their ETag. Bucket, bucket policy and distribution name each other and must stay
 in one stack. CloudFront may list the bucket, so that a missing object is 404 and 403 means "not allowed".
 
 What is served: a/<asset>/v/... (immutable), a/<asset>/... (pointers, seconds), player/... (immutable, content-hashed
@@ -52,10 +54,10 @@ class Behaviour:
 #: Segments are a row of their own: they never compress, and with Accept-Encoding in the cache key CloudFront would
 #: keep one copy for players that send it and another for those that do not.
 BEHAVIOURS = (
-    Behaviour(f"/{keys.ASSETS}*/v/*.cmf?", cache="Segments", headers="Immutable"),
-    Behaviour(f"/{keys.ASSETS}*/v/*", cache="Versions", headers="Immutable"),
+    Behaviour(f"/{keys.ASSETS}*/v/*.cmf?", cache="Segments", headers="Versions"),
+    Behaviour(f"/{keys.ASSETS}*/v/*", cache="Versions", headers="Versions"),
     Behaviour(f"/{keys.ASSETS}*", cache="Pointers", headers="Pointers"),
-    Behaviour(f"/{PLAYER}*", cache="Versions", headers="Immutable", cross_origin=False),
+    Behaviour(f"/{PLAYER}*", cache="Versions", headers="Versions", cross_origin=False),
 )
 DEFAULT_BEHAVIOUR = Behaviour("*", cache="Page", headers="Page", cross_origin=False)
 
@@ -161,23 +163,22 @@ def _cache_policies(scope: Construct) -> dict[str, cloudfront.CachePolicy]:
 def _headers_policies(scope: Construct) -> dict[str, cloudfront.ResponseHeadersPolicy]:
     """What browsers are told: how long to keep it, who may read it, and what the page may do."""
 
-    def policy(name: str, cache_control: str, csp: str | None = None) -> cloudfront.ResponseHeadersPolicy:
+    def policy(name: str, cache_control: str | None, csp: str | None = None) -> cloudfront.ResponseHeadersPolicy:
+        lifetime = cloudfront.ResponseCustomHeader(header="Cache-Control", value=cache_control or "", override=True)
         return cloudfront.ResponseHeadersPolicy(
             scope,
             f"{name}Headers",
             response_headers_policy_name=_global_name(name),
-            comment=f"Cache-Control: {cache_control}",
+            comment=f"Cache-Control: {cache_control or 'as the object says'}",
             cors_behavior=None if csp else _cors(),
             security_headers_behavior=_security(csp),
-            custom_headers_behavior=cloudfront.ResponseCustomHeadersBehavior(
-                custom_headers=[
-                    cloudfront.ResponseCustomHeader(header="Cache-Control", value=cache_control, override=True)
-                ]
-            ),
+            custom_headers_behavior=cloudfront.ResponseCustomHeadersBehavior(custom_headers=[lifetime])
+            if cache_control
+            else None,
         )
 
     return {
-        "Immutable": policy("Immutable", f"public, max-age={YEAR.to_seconds()}, immutable"),
+        "Versions": policy("Versions", None),
         "Pointers": policy("Pointers", f"public, max-age={POINTER_SECONDS}"),
         "Page": policy("Page", f"public, max-age={PAGE_SECONDS}", csp=_content_security_policy()),
     }

@@ -13,8 +13,6 @@ from pipeline.local.mediaconvert.ffmpeg import ffmpeg_path
 from tests.e2e import films
 from tests.e2e.conftest import Pipeline
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 #: An ffmpeg that answers every question about itself and dies at work, as one killed for memory does.
 DYING = """#!/bin/sh
 case " $* " in *" -progress "*) kill -9 $$;; esac

@@ -5,13 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from pipeline.cli.films import Film
 from tests.e2e import films
 from tests.e2e.conftest import Pipeline
-
-pytestmark = pytest.mark.xdist_group("stack")
 
 UGLY = [
     "uploads/My Film.mp4",

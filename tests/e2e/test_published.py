@@ -13,8 +13,6 @@ from pipeline.local.mediaconvert.ffmpeg import ffprobe_path
 from tests.e2e import films
 from tests.e2e.conftest import Pipeline
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 HAPPY_PATH = [
     "Ingest upload",
     "Probe source",

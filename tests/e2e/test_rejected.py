@@ -10,8 +10,6 @@ import pytest
 from tests.e2e import films
 from tests.e2e.conftest import Pipeline
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
 CONCAT = b"ffconcat version 1.0\nfile /etc/passwd\n"
 

@@ -13,7 +13,6 @@ from tests.e2e import films
 from tests.e2e.conftest import Pipeline
 
 pytest_plugins = ["tests.browser.chromium"]
-pytestmark = pytest.mark.xdist_group("stack")
 
 WORDS = "A boat leaves the harbour."
 

@@ -215,7 +215,7 @@ FILM = "uploads/team/film.mov"
         ("uploads/film.srt", None),
         ("uploads/team/film.en.srt\n", None),
     ],
-    ids=ascii,
+    ids=lambda value: ascii(value) if isinstance(value, str) else "",  # a set's order differs between processes
 )
 def test_which_sidecars_belong_to_a_film(candidate, parts):
     found = keys.caption_parts(FILM, candidate)

@@ -44,16 +44,15 @@ def viewer(origin: StubS3, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.mark.parametrize(
     ("path", "cache_control"),
     [
-        (f"/{SEGMENT}", "public, max-age=31536000, immutable"),
-        ("/a/film/v/1-r1/stream.m3u8", "public, max-age=31536000, immutable"),
-        ("/player/page.0123.js", "public, max-age=31536000, immutable"),
+        (f"/{SEGMENT}", None),  # its ETag is asked again: MediaConvert cannot set Cache-Control
+        ("/a/film/v/1-r1/stream.m3u8", None),
         ("/a/film/asset.json", "public, max-age=2"),
         ("/", "public, max-age=60"),
     ],
 )
-def test_browsers_are_told_how_long_each_kind_lasts(viewer: httpx.Client, path: str, cache_control: str) -> None:
+def test_browsers_are_told_how_long_each_kind_lasts(viewer: httpx.Client, path: str, cache_control: str | None) -> None:
     answer = viewer.get(path)
-    assert (answer.status_code, answer.headers["cache-control"]) == (200, cache_control)
+    assert (answer.status_code, answer.headers.get("cache-control")) == (200, cache_control)
 
 
 def test_missing_is_404_and_what_is_not_delivered_is_403(viewer: httpx.Client) -> None:
