@@ -260,9 +260,9 @@ class LambdaHost:
 
     def prewarm(self, functions: Iterable[Function]) -> None:
         """Start a sandbox for each, one after the other and in the background, so that first events find them ready."""
-        threading.Thread(target=self._prewarm, args=(list(functions),), name="lambda-prewarm", daemon=True).start()
+        threading.Thread(target=self._prewarm, args=(functions,), name="lambda-prewarm", daemon=True).start()
 
-    def _prewarm(self, functions: list[Function]) -> None:
+    def _prewarm(self, functions: Iterable[Function]) -> None:
         for function in functions:
             with self.changed:
                 known = any(sandbox.function == function for sandbox in self.alive.values())

@@ -68,7 +68,6 @@ class Stack:
     def start(cls, home: Path, port: int | None = None, edge_port: int | None = None,
               workers: int | None = None) -> Stack:
         """Up and deployed when it returns; nothing is left when it raises. `workers`: MediaConvert jobs at once."""
-        from pipeline.local.emulators.lambdas import prewarm
         from pipeline.local.synth import synthesise
 
         with ExitStack() as opening:
@@ -78,7 +77,6 @@ class Stack:
             emulators = start_emulators(opening, home, port, workers)
             assembly = synthesise(emulators.run.home)
             deployment = _deploy(emulators, assembly, delivery_url)
-            prewarm(emulators.lambdas)
             _serve_edge(opening, emulators, assembly, deployment, edge_socket)
             closing = opening.pop_all()
         stack = cls(emulators, delivery_url, assembly.template, deployment, closing)

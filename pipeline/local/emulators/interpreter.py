@@ -146,7 +146,7 @@ def _match_errors_by_name() -> None:
     """ErrorEquals as documented.
 
     States.ALL does not catch States.DataLimitExceeded and States.Runtime; nothing does. States.TaskFailed matches every
-    error but a timeout. States.Timeout also stands for a heartbeat that did not come (github.com/aws/aws-cdk/issues/16084).
+    error but a timeout. States.Timeout also stands for a missing heartbeat (github.com/aws/aws-cdk/issues/16084).
     """
     from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl import ErrorEqualsDecl
 

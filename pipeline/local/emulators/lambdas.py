@@ -12,15 +12,25 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 
 from pipeline.local.emulators import check_versions
 from pipeline.local.lambda_host import Function, LambdaHost, function_of
 
+_host: LambdaHost | None = None
+
 
 def install_lambda(host: LambdaHost) -> None:
-    """Send every invocation of a Python function to `host`."""
+    """Send every invocation of a Python function to `host`, from now on."""
+    global _host
     check_versions()
     from ministack.services import lambda_svc
+    from ministack.services.cloudformation import provisioners
+
+    first, _host = _host is None, host
+    if first:
+        creating = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
+        creating["create"] = _prewarming(creating["create"])
 
     def execute(func: dict, event: object, request_id: str) -> dict:
         config = func.get("config") or func
@@ -41,12 +51,23 @@ def install_lambda(host: LambdaHost) -> None:
     lambda_svc.logger.setLevel(logging.WARNING)
 
 
-def prewarm(host: LambdaHost) -> None:
-    """Have a sandbox ready for every function there is: call it when a stack has been deployed."""
-    from ministack.services import lambda_svc
+def _prewarming(create: Callable[..., tuple]) -> Callable[..., tuple]:
+    """Start a sandbox of each function a template makes, while the rest of the template is being deployed.
 
-    functions = [func for func in lambda_svc._functions.all_values() if func.get("code_zip")]
-    host.prewarm([_function(host, func) for func in functions])
+    A film passes through a dozen functions right after the deployment; cold starts would be most of its overhead.
+    """
+
+    def created(*args: object, **kwargs: object) -> tuple:
+        from ministack.services import lambda_svc
+
+        made = create(*args, **kwargs)
+        func = lambda_svc._functions.get(made[0])
+        if _host is not None and func and func.get("code_zip"):
+            host = _host
+            host.prewarm(_function(host, one) for one in [func])
+        return made
+
+    return created
 
 
 def _function(host: LambdaHost, func: dict) -> Function:
