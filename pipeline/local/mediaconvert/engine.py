@@ -12,6 +12,7 @@ MediaConvert; when the file is whole and only its header is too optimistic, it i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -141,10 +142,15 @@ def _decoder_warnings(finished: ffmpeg.Finished) -> Iterator[Warned]:
         if any(f"{name} @" in line for name in ("aac", "mp3float", "ac3", "opus", "vorbis", "flac"))
     ]
     if sound:
-        yield Warned(230006, f"MediaConvert can't decode a portion of your input audio. ({sound[0]})")
+        yield Warned(230006, f"MediaConvert can't decode a portion of your input audio. ({_said(sound[0])})")
     picture = [line for line in finished.errors if line not in sound]
     if picture:
-        yield Warned(230008, f"MediaConvert can't decode a portion of your input's video stream. ({picture[0]})")
+        yield Warned(230008, f"MediaConvert can't decode a portion of your input's video stream. ({_said(picture[0])})")
+
+
+def _said(line: str) -> str:
+    """A line of ffmpeg's without the address of what said it, which differs from run to run."""
+    return re.sub(r" @ 0x[0-9a-f]+", "", line)
 
 
 # --- packaging -------------------------------------------------------------------------------------------------------

@@ -490,7 +490,7 @@ ffmpeg's exit status is not believed. What was decoded is compared with what the
 | code | when |
 |---|---|
 | 1010 | not a film; a playlist posing as one; an empty file |
-| 1020, 1021 | no picture (cover art is none) for a video output, no sound for an audio output; nothing decoded |
+| 1020, 1021 | no picture (a cover is none) for a video output, no sound for an audio output; nothing decoded |
 | 1030 | a codec MediaConvert does not take |
 | 1040 | settings that do not fit the source or each other |
 | 1075 | an MP4 without its index (moov) |
@@ -500,8 +500,8 @@ ffmpeg's exit status is not believed. What was decoded is compared with what the
 | 1999 | ffmpeg crashed or was killed (the signal is named), the disk is full, there is no engine |
 | 3450 | S3 failed while the source was read |
 
-Warnings: 220000 shorter than promised but whole, 230006 and 230008 damage that was decoded over, 240000 and 240001 sound
-filled with silence or cut to the picture's length.
+Warnings: 220000 shorter than promised but whole, 230006 and 230008 damage that was decoded over, 240000 and 240001
+sound filled with silence or cut to the picture's length.
 """
 
 
