@@ -17,6 +17,7 @@ from rich.text import Text
 
 from pipeline.cli.follow import Follower, Result, Step
 
+_REFUSED_BY = ("Reject upload", "Report superseded")
 _MANY = 4  # from here on one line per film
 _COLOURS = {"published": "green", "rejected": "yellow", "superseded": "yellow", "failed": "red"}
 
@@ -65,7 +66,10 @@ def _block(follower: Follower) -> Group:
     lines: list[object] = [_head(follower)]
     if snapshot.status == "uploading":
         lines.append(_bar("Upload to S3", snapshot.uploaded * 100))
-    for step in snapshot.steps:
+    for step, following in zip(snapshot.steps, [*snapshot.steps[1:], None], strict=True):
+        if following and following.name in _REFUSED_BY:
+            lines.append(Text.assemble(("  ✘ ", "yellow"), f"{step.name:<20}", (" refused", "yellow")))
+            continue
         encoding = step.name.startswith("Transcode ") and step.exited is None and snapshot.percent is not None
         lines.append(_bar(step.name, snapshot.percent or 0) if encoding else _tick(step, snapshot.status))
     return Group(*lines, Text(""))
