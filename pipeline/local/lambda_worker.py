@@ -165,7 +165,10 @@ def preload(services: tuple[str, ...]) -> None:
     A botocore session reads and caches the models itself, 50 to 150 ms a function. Sharing one loader (a cache of
     read-only files, which the clients of one session share anyway) takes that cost out of every cold start.
     """
+    import encodings.idna  # noqa: F401  (the first connection to anywhere imports it)
+
     import boto3
+    import boto3.dynamodb.table
     import botocore.loaders
     import botocore.session
     import s3transfer.manager  # noqa: F401

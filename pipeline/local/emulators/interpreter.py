@@ -18,6 +18,7 @@ import functools
 import hashlib
 import importlib
 import json
+import logging
 import random
 import re
 import sys
@@ -29,6 +30,8 @@ from pipeline.local.emulators.definition import problem_of
 
 if TYPE_CHECKING:
     from moto.stepfunctions.parser.asl.component.program.program import Program
+
+log = logging.getLogger(__name__)
 
 UNCATCHABLE = ("States.DataLimitExceeded", "States.Runtime")
 TIMEOUTS = ("States.Timeout", "States.HeartbeatTimeout")
@@ -93,6 +96,7 @@ def install_fixes() -> None:
         _let_branches_fail_with_any_error,
         _evaluate_jsonata,
         _name_heap_keys_once,
+        _log_what_is_not_in_the_history,
     ):
         fix()
 
@@ -221,3 +225,24 @@ def _name_heap_keys_once() -> None:
     from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 
     EvalComponent.heap_key = property(lambda self: str(id(self)))
+
+
+def _log_what_is_not_in_the_history() -> None:
+    """A task that fails is told of in the history; moto also logs it at every level of the machine, printed whole.
+
+    What is left to log is the interpreter's own mistake, which the history shows as States.Runtime without a place.
+    """
+    from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
+
+    expected = ("botocore.", "moto.", "pipeline.", "builtins.TimeoutError")
+
+    def log_exception(self, exception):
+        kind = type(exception)
+        if not f"{kind.__module__}.{kind.__qualname__}".startswith(expected) and not hasattr(exception, "_vod_logged"):
+            exception._vod_logged = True
+            log.warning("in a %s", type(self).__name__, exc_info=exception)
+
+    EvalComponent._log_failure_event_exception = lambda self, failure_event_exception: None
+    EvalComponent._log_exception = log_exception
+    for noisy in ("program.program", "state.exec.execute_state", "state.exec.state_task.service"):
+        logging.getLogger(f"moto.stepfunctions.parser.asl.component.{noisy}").setLevel(logging.CRITICAL)
