@@ -79,7 +79,7 @@ class Pipeline:
         return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # a process can hold one stack: it must end before other packages' tests begin
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     with Stack.start(tmp_path_factory.mktemp("home"), port=0, edge_port=0) as stack:
         yield Pipeline(World(stack.endpoint_url, stack.delivery_url, dict(stack.outputs)), stack)

@@ -1,4 +1,7 @@
-"""One embedded AWS in this process for the tests of single services, and one whole stack in another process."""
+"""One embedded AWS in this process for the tests of single services, and one whole stack in another process.
+
+A process can hold one embedded AWS, so it lasts for this package's tests and ends before others begin.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,13 @@ from pipeline.local.stack import Emulators, start_emulators
 from tests.local.stack.processes import Served, serve
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulators]:
     with ExitStack() as opening:
         yield start_emulators(opening, tmp_path_factory.mktemp("home"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def s3(aws: Emulators):
     return aws.client("s3")
 
@@ -57,7 +60,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(home: Path, page: Path) -> Iterator[Served]:
     served = serve(home, page)
     yield served
