@@ -1,7 +1,8 @@
 """Say what is wrong with the structure of a state machine, as CreateStateMachine does; None when nothing is.
 
 In: the definition's text. Out: one sentence with the place, in the service's manner. moto's grammar checks the fields
-of each state; this checks what holds between states, and the fields nobody here evaluates.
+of each state; this checks what holds between states, and refuses what nobody here evaluates: a machine that would end
+differently in AWS must not seem to work.
 """
 
 from __future__ import annotations
@@ -10,6 +11,12 @@ import json
 from collections.abc import Iterator
 
 _ENDS = ("Succeed", "Fail")
+
+# moto 5.2.5 parses these, and goes on as if they were not there. Zero, where a number is meant, is what it does.
+_NOT_EVALUATED = (
+    "ItemBatcher", "ResultWriter", "ToleratedFailureCount", "ToleratedFailureCountPath", "ToleratedFailurePercentage",
+    "ToleratedFailurePercentagePath",
+)
 
 
 def problem_of(definition: str) -> str | None:
@@ -51,8 +58,11 @@ def _problems_of_state(name: str, state: object, states: dict, path: str) -> Ite
             yield f"MISSING_TRANSITION_TARGET: Missing 'Next' target: {target} at {path}/{field}"
     if state.get("Type") not in (*_ENDS, "Choice") and not ("Next" in state or state.get("End") is True):
         yield f"SCHEMA_VALIDATION_FAILED: neither Next nor End is there at {path}"
-    if "ItemBatcher" in state:
-        yield f"SCHEMA_VALIDATION_FAILED: ItemBatcher is not supported by the local interpreter at {path}/ItemBatcher"
+    for field in _NOT_EVALUATED:
+        if state.get(field, 0) != 0:
+            yield f"SCHEMA_VALIDATION_FAILED: {field} is not supported by the local interpreter at {path}/{field}"
+    if ":activity:" in str(state.get("Resource")):
+        yield f"SCHEMA_VALIDATION_FAILED: activities are not supported by the local interpreter at {path}/Resource"
     for field in ("Parameters", "ItemSelector", "ResultSelector"):
         for place in _not_paths(state.get(field), f"{path}/{field}"):
             yield f"SCHEMA_VALIDATION_FAILED: the value of a field that ends in .$ must be a path at {place}"

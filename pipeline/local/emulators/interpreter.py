@@ -94,6 +94,7 @@ def install_fixes() -> None:
         _name_the_choice_that_did_not_match,
         _match_errors_by_name,
         _let_branches_fail_with_any_error,
+        _fail_map_runs,
         _evaluate_jsonata,
         _name_heap_keys_once,
         _log_what_is_not_in_the_history,
@@ -186,6 +187,38 @@ def _let_branches_fail_with_any_error() -> None:
 
     for module in (iteration_worker, branches_decl, state_task_service_callback):
         module.CustomErrorName = custom_error_name
+
+
+def _fail_map_runs() -> None:
+    """A distributed Map one of whose items fails is States.ExceedToleratedFailureThreshold (moto: it succeeds).
+
+    Definitions that tolerate failures are refused, see definition.py.
+    """
+    from moto.stepfunctions.parser.api import HistoryEventType, MapRunFailedEventDetails
+    from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
+        FailureEvent,
+        FailureEventException,
+    )
+    from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (
+        DistributedIterationComponent,
+    )
+    from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+
+    original = DistributedIterationComponent._map_run
+
+    def run(self, env, eval_input):
+        original(self, env=env, eval_input=eval_input)
+        items = eval_input.map_run_record.item_counter
+        if items.failed.get() + items.timed_out.get() > 0:
+            error = "States.ExceedToleratedFailureThreshold"
+            details = MapRunFailedEventDetails(
+                error=error, cause="The specified tolerated failure threshold was exceeded")
+            raise FailureEventException(FailureEvent(
+                env=env, error_name=named_error(error), event_type=HistoryEventType.MapRunFailed,
+                event_details=EventDetails(mapRunFailedEventDetails=details),
+            ))
+
+    DistributedIterationComponent._map_run = run
 
 
 def _evaluate_jsonata() -> None:

@@ -38,8 +38,10 @@ def refused(code: str):
     (one({"Type": "Nonsense", "End": True}), "Nonsense"),
     (one({"Type": "Parallel", "End": True, "Branches": [one({"Type": "Pass", "Next": "Nope"})]}), "Branches[0]"),
     (one(passing(Parameters={"x.$": "not a path"})), "must be a path at /States/A/Parameters/x.$"),
-    (one({"Type": "Map", "End": True, "ItemProcessor": one(passing()), "ItemBatcher": {"MaxItemsPerBatch": 2}}),
-     "ItemBatcher"),
+    *[(one({"Type": "Map", "End": True, "ItemProcessor": one(passing()), field: value}), f"{field} is not supported")
+      for field, value in (("ItemBatcher", {"MaxItemsPerBatch": 2}), ("ToleratedFailurePercentage", 10),
+                           ("ToleratedFailureCountPath", "$.n"), ("ResultWriter", {"Resource": "x"}))],
+    (one({"Type": "Task", "End": True, "Resource": f"arn:aws:states:{REGION}:{ACCOUNT}:activity:a"}), "activities"),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_a_definition_that_cannot_run_is_refused(world: World, definition: dict | str, told: str) -> None:
     text = definition if isinstance(definition, str) else json.dumps(definition)

@@ -120,7 +120,7 @@ LIMITS = [
 
 
 def _by_function(order: dict, **fields: object) -> dict:
-    return invoke("token", {"token.$": "$$.Task.Token", **order}, resource=INVOKE_AND_WAIT, **fields)
+    return {**invoke("token", {"token.$": "$$.Task.Token", **order}, resource=INVOKE_AND_WAIT), **fields}
 
 
 TOKENS = [
@@ -140,6 +140,17 @@ TOKENS = [
     succeeds("States.Timeout catches a heartbeat that does not come",
              caught(told({}, HeartbeatSeconds=1, TimeoutSeconds=30), "States.Timeout"), {},
              check=lambda ended: ended.seconds < 5),
+    succeeds("HeartbeatSecondsPath takes the interval from the input",
+             caught(told({}, HeartbeatSecondsPath="$.beat", TimeoutSeconds=30), "States.HeartbeatTimeout"),
+             {"beat": 1}, check=lambda ended: ended.seconds < 5),
+    succeeds("a heartbeat that does not come can be retried, with the limit from the input",
+             caught(told({}, TimeoutSecondsPath="$.limit", HeartbeatSeconds=1, Retry=[
+                 {"ErrorEquals": ["States.HeartbeatTimeout"], "IntervalSeconds": 1, "MaxAttempts": 1}]),
+                 "States.HeartbeatTimeout"), {"limit": 30},
+             check=lambda ended: len(set(_tokens(ended))) == 2 and 3 <= ended.seconds < 9),
+    succeeds("a function that fails while it holds a token fails the task by its exception's name",
+             caught(_by_function({}, Parameters={"FunctionName": "fail", "Payload": {"t.$": "$$.Task.Token"}}),
+                    "CustomError"), {}, check=_is_custom_error),
     succeeds("heartbeats keep a task alive longer than HeartbeatSeconds",
              one(told({"beats": 5, "every": 0.8, "output": 1}, HeartbeatSeconds=3, TimeoutSeconds=30)), {}, 1,
              check=lambda ended: ended.seconds > 3.9),
