@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Mapping, Self
+from collections.abc import Mapping
+from typing import Self
 
 
 class SettingsMissing(Exception):
@@ -92,6 +93,7 @@ class PublishSettings(Settings):
 class ReportSettings(Settings):
     table: str
     sources_bucket: str
+    stack: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +101,7 @@ class RejectSettings(Settings):
     table: str
     outputs_bucket: str
     sources_bucket: str
+    stack: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +113,18 @@ class CompleteSettings(Settings):
 class RecordSettings(Settings):
     table: str
     topic_arn: str
+    outputs_bucket: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepSettings(Settings):
+    table: str
+    outputs_bucket: str
+    state_machine_arn: str
+    mediaconvert_queue_arn: str
+    jobs_queue_url: str
+    topic_arn: str
+    stack: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Publish asset: point the stable URLs at this run. After this viewers can play it.
 
 In: {upload, asset, outputs, verified}. Out: the `playback` part: url, hls, dash. Raises SourceSuperseded where a
-newer upload was published first, PointerContended where another run is publishing right now.
+newer upload was published first or the run was cancelled, PointerContended where another run is publishing right now.
 """
 
 from __future__ import annotations
@@ -24,16 +24,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     tracks = playback.caption_tracks(event["outputs"]["captions"])
     best = verified["renditions"][0]
     asset_json = playback.published(upload, title, verified, tracks, (best["width"], best["height"]), now())
-    table = AssetTable(settings.table)
-    pointers.publish(
-        table,
-        settings.outputs_bucket,
-        upload,
-        title,
-        _manifests(settings.outputs_bucket, upload, verified, tracks),
-        asset_json,
-    )
-    table.mark(upload, "published")
+    manifests = _manifests(settings.outputs_bucket, upload, verified, tracks)
+    pointers.publish(AssetTable(settings.table), settings.outputs_bucket, upload, title, manifests, asset_json)
     return {
         "url": playback.playback_url(settings.delivery_url, upload.asset_id),
         "hls": playback.manifest_url(settings.delivery_url, upload.asset_id, "index.m3u8"),
@@ -44,13 +36,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _manifests(
     bucket: str, upload: Upload, verified: dict[str, Any], tracks: tuple[manifest.CaptionTrack, ...]
 ) -> dict[str, str]:
-    """Our two manifests, whose URIs point into the run's folder; copies for the folder itself are kept in it."""
+    """Our two manifests as they stand in the run's folder; from these the pointers are made, now and in a repair."""
     multivariant = objects.read(bucket, upload.run_prefix + verified["hls"]).decode()
     mpd = objects.read(bucket, upload.run_prefix + verified["dash"]).decode()
-    for name, text in (
-        ("index.m3u8", manifest.hls(multivariant, "", tracks)),
-        ("index.mpd", manifest.dash(mpd, "", tracks)),
-    ):
-        objects.write_once(bucket, upload.run_prefix + name, text, pointers.CONTENT_TYPES[name])
-    folder = f"v/{upload.run}/"
-    return {"index.m3u8": manifest.hls(multivariant, folder, tracks), "index.mpd": manifest.dash(mpd, folder, tracks)}
+    return {"index.m3u8": manifest.hls(multivariant, "", tracks), "index.mpd": manifest.dash(mpd, "", tracks)}

@@ -1,14 +1,15 @@
 """Report upload, Report superseded: write the receipt that content teams read beside their upload.
 
 In: {upload, asset, source, captions, verified, playback}, or {upload, error} for an upload that was replaced. Out:
-where the receipt lies.
+where the receipt lies. The receipt carries the deduplication id of the team's message. A superseded upload is
+counted as UploadsSuperseded, because its execution ends green.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from pipeline.aws import objects
+from pipeline.aws import metrics, objects
 from pipeline.aws.faults import handles_faults
 from pipeline.aws.table import AssetTable
 from pipeline.media import errors, playback
@@ -38,10 +39,12 @@ def _published(upload: Upload, event: dict[str, Any]) -> dict[str, Any]:
         duration_ms=verified["duration_ms"],
         renditions=verified["renditions"],
         captions=event.get("captions"),
+        captions_left_out=event["asset"].get("captions_left_out") or None,
     )
 
 
 def _superseded(upload: Upload, event: dict[str, Any], settings: ReportSettings) -> dict[str, Any]:
     error = errors.parse_cause(event["error"]["Error"], event["error"]["Cause"])
     AssetTable(settings.table).mark(upload, "superseded", error=error)
+    metrics.count(settings.stack, {"UploadsSuperseded": 1})
     return playback.receipt(upload, "superseded", error=error)

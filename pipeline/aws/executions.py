@@ -36,7 +36,50 @@ def start(upload: Upload, state_machine_arn: str) -> str:
     except ClientError as error:
         if code_of(error) != "ExecutionAlreadyExists":
             raise
-        return state_machine_arn.replace(":stateMachine:", ":execution:") + f":{upload.execution_name}"
+        return arn_of(upload.execution_name, state_machine_arn)
+
+
+def arn_of(execution_name: str, state_machine_arn: str) -> str:
+    return state_machine_arn.replace(":stateMachine:", ":execution:") + f":{execution_name}"
+
+
+def running(state_machine_arn: str) -> set[str]:
+    """The ARNs of all executions that run now: one call for a thousand of them."""
+    pages = client("stepfunctions").get_paginator("list_executions")
+    found = pages.paginate(
+        stateMachineArn=state_machine_arn, statusFilter="RUNNING", PaginationConfig={"PageSize": _HISTORY_PAGE}
+    )
+    return {execution["executionArn"] for page in found for execution in page["executions"]}
+
+
+def stop(execution_arn: str, error: str, cause: str) -> None:
+    """Stop an execution; one that has ended stays as it ended."""
+    try:
+        client("stepfunctions").stop_execution(executionArn=execution_arn, error=error, cause=cause)
+    except ClientError as refused:
+        if code_of(refused) != "ExecutionDoesNotExist":
+            raise
+
+
+def redrive(execution_arn: str) -> bool:
+    """Let a failed execution go on at its red box; False where Step Functions does not allow it (any more)."""
+    try:
+        client("stepfunctions").redrive_execution(executionArn=execution_arn)
+        return True
+    except ClientError as refused:
+        if code_of(refused) in ("ExecutionNotRedrivable", "ExecutionDoesNotExist"):
+            return False
+        raise
+
+
+def find(execution_arn: str) -> dict[str, Any] | None:
+    """As `describe`; None where Step Functions does not know the execution (it forgets after 90 days)."""
+    try:
+        return describe(execution_arn)
+    except ClientError as error:
+        if code_of(error) == "ExecutionDoesNotExist":
+            return None
+        raise
 
 
 def succeed(task_token: str, output: dict[str, Any]) -> bool:

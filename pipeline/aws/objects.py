@@ -52,8 +52,12 @@ def head_object(bucket: str, key: str) -> dict[str, Any] | None:
 
 def read(bucket: str, key: str) -> bytes:
     """Raises OutputMissing with the object's name."""
+    return _get(bucket, key)
+
+
+def _get(bucket: str, key: str, **more: str) -> bytes:
     try:
-        return client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        return client("s3").get_object(Bucket=bucket, Key=key, **more)["Body"].read()
     except ClientError as error:
         if status_of(error) == 404:
             raise OutputMissing(
@@ -115,6 +119,26 @@ def keys_below(bucket: str, prefix: str, limit: int = 1000) -> list[str]:
     """Up to `limit` keys that begin with `prefix`; one page, for looking around a film."""
     answer = client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=limit)
     return [entry["Key"] for entry in answer.get("Contents", [])]
+
+
+def remove_below(bucket: str, prefix: str) -> int:
+    """Delete every object below `prefix`, a folder's; how many there were. Raises what S3 says of one it keeps."""
+    if not prefix.endswith("/"):
+        raise ValueError(f"{prefix!r} is no folder")
+    removed = 0
+    for page in client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        found = [{"Key": entry["Key"]} for entry in page.get("Contents", [])]
+        if found:
+            answer = client("s3").delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})
+            for refused in answer.get("Errors", []):
+                raise ClientError({"Error": refused}, "DeleteObjects")
+            removed += len(found)
+    return removed
+
+
+def read_start(bucket: str, key: str, length: int) -> bytes:
+    """Up to `length` first bytes. Raises OutputMissing with the object's name."""
+    return _get(bucket, key, Range=f"bytes=0-{length - 1}")
 
 
 def to_json(value: Any) -> str:

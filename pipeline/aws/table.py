@@ -2,15 +2,22 @@
 
     pk         sk                    what
     asset id   asset                 title, status, current (version and revision that plays), highest (order published)
-    asset id   version#<version>     one upload: its identity, revision, execution, status, error, progress
+    asset id   version#<version>     one upload: its identity, revision, execution, status, error
     asset id   job#<run>#<role>      one transcode: task token, attempt, job id, status, percent
 
 Every write that decides something is conditional, so that duplicates, repeats and races cost nothing.
+
+What the sweep still has to look at carries `open` (asset, version or job) and `due` (when to look); the sparse index
+`Open` lists it without a scan. An upload is open from its registration until nothing is left to do for it, a job from
+its intent until its end is known, an asset from a publication until its pointers have been checked. One value of
+`open` is one partition of the index, good for a thousand writes a second: ten times what `start` registers.
 """
 
 from __future__ import annotations
 
 import datetime
+import re
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -21,10 +28,15 @@ from pipeline.aws.clients import client
 from pipeline.aws.faults import code_of
 from pipeline.media import keys
 from pipeline.media.asset import Upload
-from pipeline.media.errors import SourceSuperseded
+from pipeline.media.errors import PointerContended, SourceSuperseded
+from pipeline.media.reconcile import KEPT, OPEN_INDEX, START_GRACE
 
+ASSET, VERSION, JOB = "asset", "version", "job"
 _ENDED = {":ended1": "COMPLETE", ":ended2": "ERROR", ":ended3": "CANCELED"}
 _NOT_ENDED = "NOT #status IN (:ended1, :ended2, :ended3)"
+_THIS_RUN = "(attribute_not_exists(#revision) OR #revision = :run)"
+_NOT_CANCELLED = "(attribute_not_exists(#status) OR #status <> :cancelled)"
+_PAGE = 100  # BatchGetItem's limit
 
 
 class AssetTable:
@@ -44,6 +56,7 @@ class AssetTable:
             "status": "received",
             "created_at": now(),
             "updated_at": now(),
+            **_open(VERSION, START_GRACE),
         }
         try:
             client("dynamodb").put_item(
@@ -62,70 +75,147 @@ class AssetTable:
     def version(self, upload: Upload) -> dict[str, Any] | None:
         return self._get(upload.asset_id, _version_sk(upload.version))
 
-    def fail(self, upload: Upload, error: dict[str, Any]) -> None:
-        """Note why the execution failed. A version that was published stays so: its film plays, only telling failed."""
-        sk = _version_sk(upload.version)
-        if not self._update_if(
-            "#status <> :published", upload, sk, {":published": "published"}, status="failed", error=error
-        ):
-            self._update(upload, sk, error=error)
+    def versions(self, asset_id: str) -> list[dict[str, Any]]:
+        """Every upload of the asset."""
+        return self._query(asset_id, _version_sk(""))
 
-    def mark(self, upload: Upload, status: str, **more: Any) -> None:
-        """Set the version's status: received, transcoding, published, rejected, superseded or failed."""
-        self._update(upload, _version_sk(upload.version), status=status, **more)
+    def mark(self, upload: Upload, status: str, **more: Any) -> bool:
+        """Set the version's status: transcoding, rejected or superseded.
+
+        False, and nothing written, where the run was cancelled or a later run of the upload has begun.
+        """
+        condition = f"{_THIS_RUN} AND {_NOT_CANCELLED}"
+        values = {":run": upload.revision, ":cancelled": "cancelled"}
+        sk = _version_sk(upload.version)
+        return self._update_if(condition, upload, sk, values, status=status, **_open(VERSION), **more)
+
+    def fail(self, upload: Upload, error: dict[str, Any]) -> None:
+        """Note why the execution failed. A version that was published stays so: its film plays, only telling failed.
+
+        A cancelled one stays cancelled. What a failed run has made is kept for a redrive, then the sweep is due.
+        """
+        sk, run = _version_sk(upload.version), {":run": upload.revision}
+        last = {":published": "published", ":cancelled": "cancelled"}
+        condition = f"{_THIS_RUN} AND (attribute_not_exists(#status) OR NOT #status IN (:published, :cancelled))"
+        more = {"status": "failed", "error": error, **_open(VERSION, KEPT)}
+        if not self._update_if(condition, upload, sk, {**run, **last}, **more):
+            published = f"{_THIS_RUN} AND #status = :published"
+            self._update_if(published, upload, sk, {**run, ":published": "published"}, error=error)
+
+    def recorded(self, upload: Upload, redrives: int) -> None:
+        """Remember that the bad end after so many redrives has been dealt with in full."""
+        run = {":run": upload.revision}
+        self._update_if(_THIS_RUN, upload, _version_sk(upload.version), run, recorded=redrives)
+
+    def cancel(self, upload: Upload) -> bool:
+        """Decide that this run shall not be published; False where it is, or has ended by itself."""
+        condition = f"{_THIS_RUN} AND #status IN (:received, :transcoding, :failed, :cancelled)"
+        values = {f":{status}": status for status in ("received", "transcoding", "failed", "cancelled")}
+        sk = _version_sk(upload.version)
+        extra = {**values, ":run": upload.revision}
+        return self._update_if(condition, upload, sk, extra, status="cancelled", **_open(VERSION))
+
+    def redriven(self, upload: Upload) -> None:
+        """A failed run goes on; one that has failed again meanwhile, or was published, is left as it is."""
+        extra = {":run": upload.revision, ":failed": "failed"}
+        condition = f"{_THIS_RUN} AND #status = :failed"
+        self._update_if(condition, upload, _version_sk(upload.version), extra, status="transcoding", **_open(VERSION))
+
+    def revise(self, upload: Upload) -> Upload | None:
+        """The upload's next run, registered as if it had just come in; None where somebody else was first."""
+        following = upload.with_revision(upload.revision + 1)
+        ended = {f":{status}": status for status in ("failed", "cancelled", "rejected", "superseded")}
+        condition = f"#revision = :run AND #status IN ({', '.join(ended)})"
+        won = self._update_if(
+            condition,
+            upload,
+            _version_sk(upload.version),
+            {**ended, ":run": upload.revision},
+            remove=("execution_arn", "error", "recorded"),
+            revision=following.revision,
+            status="received",
+            **_open(VERSION, START_GRACE),
+        )
+        return following if won else None
 
     # The asset -----------------------------------------------------------------------------------------------
 
     def open_asset(self, upload: Upload, title: str) -> None:
-        self._update(upload, "asset", title=title, bucket=upload.bucket, key=upload.key)
+        self._update(upload, ASSET, title=title, bucket=upload.bucket, key=upload.key)
 
     def asset(self, asset_id: str) -> dict[str, Any] | None:
-        return self._get(asset_id, "asset")
+        return self._get(asset_id, ASSET)
 
     def publish(self, upload: Upload, title: str) -> None:
-        """Move `current` and `highest` to this run, never back. Raises SourceSuperseded when a newer one is there."""
+        """Move `current` and `highest` to this run, never back, and call the version published: both or neither.
+
+        Raises SourceSuperseded when a newer one is there or this run was cancelled, PointerContended when another
+        write touches the same records right now.
+        """
         highest = _highest(upload)
-        won = self._update_if(
+        asset = self._expression(
+            upload.asset_id,
+            ASSET,
             "attribute_not_exists(#highest) OR #highest <= :highest",
-            upload,
-            "asset",
-            {},
             highest=highest,
             current={"version": upload.version, "revision": upload.revision},
             title=title,
             status="published",
             published_at=now(),
+            updated_at=now(),
+            **_open(ASSET, START_GRACE),
         )
-        if not won:
-            raise SourceSuperseded(
-                "SOURCE_SUPERSEDED", "a newer upload of the same key is already published", {"this": highest}
-            )
+        version = self._expression(
+            upload.asset_id,
+            _version_sk(upload.version),
+            f"{_THIS_RUN} AND {_NOT_CANCELLED}",
+            {":run": upload.revision, ":cancelled": "cancelled"},
+            status="published",
+            updated_at=now(),
+            **_open(VERSION),
+        )
+        try:
+            client("dynamodb").transact_write_items(TransactItems=[{"Update": asset}, {"Update": version}])
+        except ClientError as error:
+            raise _not_published(error, highest) from error
 
     # One transcode -------------------------------------------------------------------------------------------
 
-    def intend(self, upload: Upload, role: str, task_token: str) -> dict[str, Any]:
-        """Store the token that waits for this job, before the job exists. Returns the record as it was before."""
-        before = self._update(
+    def attempt(self, upload: Upload, role: str, number: int, task_token: str) -> bool:
+        """Store the token and the intent of attempt `number` before its job exists; False where one is under way.
+
+        One write: with the token stored before the new number, a late ERROR of the attempt before would fail it.
+        """
+        return self._update_if(
+            "attribute_not_exists(#attempt) OR #attempt < :attempt",
             upload,
             _job_sk(upload, role),
-            returned="ALL_OLD",
+            {},
             task_token=task_token,
             upload=upload.as_state(),
             role=role,
-            updated_at=now(),
+            attempt=number,
+            attempted_at=now(),
+            job_id=None,
+            status="INTENDED",
+            percent=0,
+            **_open(JOB),
         )
-        return before
 
-    def attempt(self, upload: Upload, role: str, number: int) -> None:
-        """Say that attempt `number` is about to be created; its job id is not known yet."""
+    def adopt(self, upload: Upload, role: str, number: int, task_token: str) -> bool:
+        """Let the job of attempt `number` answer to this token from now on; False where a later one has begun."""
         sk = _job_sk(upload, role)
-        self._update(upload, sk, attempt=number, attempted_at=now(), job_id=None, status="INTENDED", percent=0)
+        return self._update_if("#attempt = :attempt", upload, sk, {}, task_token=task_token, attempt=number)
 
-    def submitted(self, upload: Upload, role: str, job_id: str) -> None:
-        """Keep the job's id. A short job's last event may have been here first: what has ended stays ended."""
-        sk = _job_sk(upload, role)
-        if not self._update_if(_NOT_ENDED, upload, sk, _ENDED, job_id=job_id, status="SUBMITTED"):
-            self._update(upload, sk, job_id=job_id)
+    def submitted(self, upload: Upload, role: str, number: int, job_id: str) -> None:
+        """Keep the id of attempt `number`'s job, unless a later attempt has begun.
+
+        A short job's last event may have been here first: what has ended stays ended.
+        """
+        sk, condition = _job_sk(upload, role), "#attempt = :attempt"
+        alive = f"{condition} AND {_NOT_ENDED}"
+        if not self._update_if(alive, upload, sk, _ENDED, attempt=number, job_id=job_id, status="SUBMITTED"):
+            self._update_if(condition, upload, sk, {}, attempt=number, job_id=job_id)
 
     def job(self, upload: Upload, role: str) -> dict[str, Any] | None:
         return self._get(upload.asset_id, _job_sk(upload, role))
@@ -142,15 +232,51 @@ class AssetTable:
         that has ended.
         """
         more = {} if percent is None else {"percent": percent}
+        ended = status in _ENDED.values()
         condition, values = "#attempt = :attempt", {}
-        if status not in _ENDED.values():
+        if not ended:
             condition, values = f"{condition} AND {_NOT_ENDED}", _ENDED
+        remove = ("open", "due") if ended else ()
         sk = _job_sk(upload, role)
-        return self._update_if(condition, upload, sk, values, attempt=attempt, status=status, **more)
+        return self._update_if(condition, upload, sk, values, remove=remove, attempt=attempt, status=status, **more)
 
     def jobs(self, upload: Upload) -> list[dict[str, Any]]:
         """Every job of this run."""
         return self._query(upload.asset_id, f"job#{upload.run}#")
+
+    # What is open --------------------------------------------------------------------------------------------
+
+    def due(self, kind: str, ahead: datetime.timedelta = datetime.timedelta()) -> Iterator[dict[str, Any]]:
+        """Open records of a kind that are due by now, or `ahead` of it; as they are, not as the index knew them."""
+        pages = (
+            client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self._name,
+                IndexName=OPEN_INDEX,
+                KeyConditionExpression="#open = :open AND #due <= :now",
+                ExpressionAttributeNames={"#open": "open", "#due": "due"},
+                ExpressionAttributeValues=_pack({":open": kind, ":now": now(ahead)}),
+                PaginationConfig={"PageSize": _PAGE},
+            )
+        )
+        for page in pages:
+            for record in self._read([{"pk": item["pk"], "sk": item["sk"]} for item in page["Items"]]):
+                if record.get("open") == kind:
+                    yield record
+
+    def close(self, record: dict[str, Any]) -> bool:
+        """Nothing is left to do for this record, unless somebody wrote to it since it was read."""
+        return self._settle(record, remove=("open", "due"))
+
+    def defer(self, record: dict[str, Any], wait: datetime.timedelta) -> bool:
+        """Look at this record again after `wait`."""
+        return self._settle(record, due=now(wait))
+
+    def _settle(self, record: dict[str, Any], remove: tuple[str, ...] = (), **values: Any) -> bool:
+        condition, extra = "#updated_at = :seen", {":seen": record["updated_at"]}
+        expression = self._expression(record["pk"], record["sk"], condition, extra, remove, updated_at=now(), **values)
+        return _unless_refused(expression)
 
     # DynamoDB ------------------------------------------------------------------------------------------------
 
@@ -159,6 +285,14 @@ class AssetTable:
             client("dynamodb").get_item(TableName=self._name, Key=_pack(_key(pk, sk)), ConsistentRead=True).get("Item")
         )
         return _unpack(item) if item else None
+
+    def _read(self, packed_keys: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        found, wanted = [], {self._name: {"Keys": packed_keys, "ConsistentRead": True}} if packed_keys else {}
+        while wanted:
+            answer = client("dynamodb").batch_get_item(RequestItems=wanted)
+            found += answer["Responses"].get(self._name, [])
+            wanted = answer.get("UnprocessedKeys") or {}
+        return [_unpack(item) for item in found]
 
     def _query(self, pk: str, prefix: str) -> list[dict[str, Any]]:
         pages = (
@@ -173,41 +307,90 @@ class AssetTable:
         )
         return [_unpack(item) for page in pages for item in page["Items"]]
 
-    def _update_if(self, condition: str, upload: Upload, sk: str, /, extra: dict[str, Any], **values: Any) -> bool:
-        """Set `values` if `condition` holds; `extra` are further values that the condition names."""
-        try:
-            self._update(upload, sk, condition=condition, extra=extra, **values)
-            return True
-        except ClientError as error:
-            if code_of(error) != "ConditionalCheckFailedException":
-                raise
-            return False
-
-    def _update(
+    def _update_if(
         self,
+        condition: str,
         upload: Upload,
         sk: str,
         /,
-        condition: str | None = None,
-        returned: str = "NONE",
+        extra: dict[str, Any],
+        remove: tuple[str, ...] = (),
+        **values: Any,
+    ) -> bool:
+        """Set `values` if `condition` holds; `extra` are further values that the condition names."""
+        values.setdefault("updated_at", now())
+        return _unless_refused(self._expression(upload.asset_id, sk, condition, extra, remove, **values))
+
+    def _update(self, upload: Upload, sk: str, /, **values: Any) -> None:
+        values.setdefault("updated_at", now())
+        client("dynamodb").update_item(**self._expression(upload.asset_id, sk, None, **values))
+
+    def _expression(
+        self,
+        pk: str,
+        sk: str,
+        /,
+        condition: str | None,
         extra: dict[str, Any] | None = None,
+        remove: tuple[str, ...] = (),
         **values: Any,
     ) -> dict[str, Any]:
-        values.setdefault("updated_at", now())
-        answer = client("dynamodb").update_item(
-            TableName=self._name,
-            Key=_pack(_key(upload.asset_id, sk)),
-            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
-            ExpressionAttributeNames={f"#{name}": name for name in values},
-            ExpressionAttributeValues=_pack({**{f":{name}": value for name, value in values.items()}, **(extra or {})}),
-            ReturnValues=returned,
+        """UpdateItem's parameters, which are those of an Update in a transaction too."""
+        names = {*values, *remove, *re.findall(r"#(\w+)", condition or "")}
+        update = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
+        if remove:
+            update += " REMOVE " + ", ".join(f"#{name}" for name in remove)
+        return {
+            "TableName": self._name,
+            "Key": _pack(_key(pk, sk)),
+            "UpdateExpression": update,
+            "ExpressionAttributeNames": {f"#{name}": name for name in sorted(names)},
+            "ExpressionAttributeValues": _pack(
+                {**{f":{name}": value for name, value in values.items()}, **(extra or {})}
+            ),
             **({"ConditionExpression": condition} if condition else {}),
+        }
+
+
+def now(wait: datetime.timedelta = datetime.timedelta()) -> str:
+    """The time, or the time after `wait`: ISO 8601 in UTC, so that it compares as text."""
+    moment = datetime.datetime.now(datetime.UTC) + wait
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def upload_of(record: dict[str, Any]) -> Upload:
+    """The upload of a version's record, as the run it is at."""
+    return Upload.from_state(record["upload"]).with_revision(int(record["revision"]))
+
+
+def _open(kind: str, wait: datetime.timedelta = datetime.timedelta()) -> dict[str, str]:
+    return {"open": kind, "due": now(wait)}
+
+
+def _unless_refused(expression: dict[str, Any]) -> bool:
+    try:
+        client("dynamodb").update_item(**expression)
+        return True
+    except ClientError as error:
+        if code_of(error) != "ConditionalCheckFailedException":
+            raise
+        return False
+
+
+def _not_published(error: ClientError, highest: str) -> Exception:
+    """What a refused publication means: reasons come in the order of the transaction's parts."""
+    if code_of(error) != "TransactionCanceledException":
+        return error
+    asset, version = (reason.get("Code") for reason in error.response["CancellationReasons"])
+    if asset == "ConditionalCheckFailed":
+        return SourceSuperseded(
+            "SOURCE_SUPERSEDED", "a newer upload of the same key is already published", {"this": highest}
         )
-        return _unpack(answer.get("Attributes", {}))
-
-
-def now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if version == "ConditionalCheckFailed":
+        return SourceSuperseded("RUN_CANCELLED", "this run was cancelled before it was published", {"this": highest})
+    if "TransactionConflict" in (asset, version):
+        return PointerContended("POINTER_CONTENDED", "another write touches the same records", {"this": highest})
+    return error
 
 
 def _highest(upload: Upload) -> str:

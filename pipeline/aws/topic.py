@@ -9,12 +9,14 @@ from pipeline.aws.objects import to_json
 from pipeline.media.asset import Upload
 
 
-def announce(topic_arn: str, event: str, upload: Upload, parts: dict[str, Any]) -> None:
-    """Publish to SNS. Subjects must be ASCII without line breaks (SNS API Reference), so titles stay in the body."""
+def announce(topic_arn: str, event: str, upload: Upload, parts: dict[str, Any], repeat: int = 0) -> None:
+    """Say it to the topic; the same event of the same run has the same deduplication id, each `repeat` its own.
+
+    Subjects must be ASCII without line breaks (SNS API Reference), so titles stay in the body."""
     message = {
         "event": event,
         "schema": 1,
-        "deduplication_id": f"{upload.execution_name}-{event}",
+        "deduplication_id": upload.deduplication_id(event) + (f"-{repeat}" if repeat else ""),
         "asset_id": upload.asset_id,
         "version": upload.version,
         "file": upload.key,

@@ -1,10 +1,10 @@
 """MediaConvert, as the pipeline needs it: one job per asset, version, revision and role, never two alive at once.
 
-The task token and the intent are in the table before CreateJob is called. A repeat of the step (a retry, a redrive,
-a heartbeat that was missed) therefore finds the job instead of paying for another: by its id, or, where the function
-died between CreateJob and saving the id, by its UserMetadata. ERROR and CANCELED never count as found. The answer of
-a job that ended unheard is posted to the same queue that MediaConvert's events take, so that one function alone
-resolves tokens.
+The task token and the intent are in the table, in one write, before CreateJob is called. A repeat of the step (a
+retry, a redrive, a heartbeat that was missed) therefore finds the job instead of paying for another: by its id, or,
+where the function died between CreateJob and saving the id, by its UserMetadata. ERROR and CANCELED never count as
+found. The answer of a job that ended unheard is posted to the same queue that MediaConvert's events take, so that one
+function alone resolves tokens.
 
 MediaConvert's ClientRequestToken holds for one minute only (User Guide, "Preventing duplicate jobs"); it is set, but
 nothing relies on it.
@@ -23,11 +23,11 @@ from pipeline.aws.clients import client
 from pipeline.aws.faults import code_of, is_passing
 from pipeline.aws.table import AssetTable
 from pipeline.media.asset import Upload
-from pipeline.media.errors import SourceUnreadable, TranscodeFailed
+from pipeline.media.errors import ServiceThrottled, SourceUnreadable, TranscodeFailed
+from pipeline.media.reconcile import ALIVE
 from pipeline.media.source import unreadable_code
 from pipeline.settings import TranscodeSettings
 
-_ALIVE = ("SUBMITTED", "PROGRESSING")
 _LOOK_UP = "Look the error up in MediaConvert's API Reference under CreateJob, mend it, then redrive the execution."
 #: What CreateJob's own error names mean to us: (our code, what to do where the code's own fix does not fit).
 _REFUSALS = {
@@ -56,20 +56,31 @@ def transcode(
 ) -> str:
     """See that exactly one live job works on this role and that its answer will reach `task_token`. Returns its id."""
     table = AssetTable(settings.table)
-    before = table.intend(upload, role, task_token)
-    attempt = int(before.get("attempt", 0))
-    job = _existing_job(before, upload, role, attempt, settings.mediaconvert_queue_arn)
-    if job and job["Status"] in _ALIVE:
-        table.submitted(upload, role, job["Id"])
+    known = table.job(upload, role) or {}
+    number = int(known.get("attempt", 0))
+    job = find_job(known, settings.mediaconvert_queue_arn)
+    if job and job["Status"] in (*ALIVE, "COMPLETE"):
+        _stored(table.adopt(upload, role, number, task_token))
+        table.submitted(upload, role, number, job["Id"])
+        _answer_what_ended(job["Id"], settings.jobs_queue_url)
         return job["Id"]
-    if job and job["Status"] == "COMPLETE":
-        table.submitted(upload, role, job["Id"])
-        _post_answer(job, settings.jobs_queue_url)
-        return job["Id"]
-    table.attempt(upload, role, attempt + 1)
-    job_id = _create(upload, role, attempt + 1, job_settings, settings)
-    table.submitted(upload, role, job_id)
+    _stored(table.attempt(upload, role, number + 1, task_token))
+    job_id = _create(upload, role, number + 1, job_settings, settings)
+    table.submitted(upload, role, number + 1, job_id)
     return job_id
+
+
+def _stored(won: bool) -> None:
+    if not won:
+        message = "another run of this step is just making the next attempt"
+        raise ServiceThrottled("SERVICE_THROTTLED", message, {"operation": "UpdateItem"})
+
+
+def _answer_what_ended(job_id: str, queue_url: str) -> None:
+    """A job that ended before the token was stored has answered nobody, or the token before: let it answer again."""
+    job = find_by_id(job_id)
+    if job and job["Status"] not in ALIVE:
+        post_answer(job, queue_url)
 
 
 def cancel(job_id: str) -> bool:
@@ -94,17 +105,29 @@ def metadata(upload: Upload, role: str, attempt: int) -> dict[str, str]:
     }
 
 
-def _existing_job(
-    before: dict[str, Any], upload: Upload, role: str, attempt: int, queue_arn: str
-) -> dict[str, Any] | None:
-    if not attempt:
+def find_job(record: dict[str, Any], queue_arn: str) -> dict[str, Any] | None:
+    """The job of a job record's newest attempt: by its id, or by its UserMetadata where the id was never saved."""
+    if not record.get("attempt"):
         return None
-    if before.get("job_id"):
-        return _job(before["job_id"])
-    return _find(metadata(upload, role, attempt), queue_arn, datetime.datetime.fromisoformat(before["attempted_at"]))
+    if record.get("job_id"):
+        return find_by_id(record["job_id"])
+    wanted = metadata(Upload.from_state(record["upload"]), record["role"], int(record["attempt"]))
+    return _find(wanted, queue_arn, datetime.datetime.fromisoformat(record["attempted_at"]))
 
 
-def _job(job_id: str) -> dict[str, Any] | None:
+def live_jobs(queue_arn: str) -> dict[str, dict[str, Any]]:
+    """Every job of the queue that waits or works, by its id."""
+    jobs = client("mediaconvert").get_paginator("list_jobs")
+    found = {}
+    for status in ALIVE:
+        pages = jobs.paginate(
+            Queue=_queue_name(queue_arn), Status=status, Order="DESCENDING", PaginationConfig={"PageSize": 20}
+        )
+        found |= {job["Id"]: job for page in pages for job in page.get("Jobs", [])}
+    return found
+
+
+def find_by_id(job_id: str) -> dict[str, Any] | None:
     """A job by its id; None where MediaConvert no longer knows it (it forgets jobs after 90 days)."""
     try:
         return client("mediaconvert").get_job(Id=job_id)["Job"]
@@ -114,10 +137,14 @@ def _job(job_id: str) -> dict[str, Any] | None:
         raise
 
 
+def _queue_name(queue_arn: str) -> str:
+    return queue_arn.rsplit("/", 1)[-1]
+
+
 def _find(wanted: dict[str, str], queue_arn: str, attempted_at: datetime.datetime) -> dict[str, Any] | None:
     """The job with this UserMetadata: newest first, back to when its creation was tried. None: never made."""
     jobs = client("mediaconvert").get_paginator("list_jobs")
-    pages = jobs.paginate(Queue=queue_arn.rsplit("/", 1)[-1], Order="DESCENDING", PaginationConfig={"PageSize": 20})
+    pages = jobs.paginate(Queue=_queue_name(queue_arn), Order="DESCENDING", PaginationConfig={"PageSize": 20})
     for job in (job for page in pages for job in page.get("Jobs", [])):
         if job.get("UserMetadata") == wanted:
             return job
@@ -150,13 +177,15 @@ def _create(upload: Upload, role: str, attempt: int, job_settings: dict[str, Any
     return answer["Job"]["Id"]
 
 
-def _post_answer(job: dict[str, Any], queue_url: str) -> None:
+def post_answer(job: dict[str, Any], queue_url: str) -> None:
     """Say again what the job's last event said, in the event's shape, to the queue that events take."""
     detail = {
         "jobId": job["Id"],
         "status": job["Status"],
         "queue": job.get("Queue"),
         "userMetadata": job.get("UserMetadata", {}),
+        "errorCode": job.get("ErrorCode"),
+        "errorMessage": job.get("ErrorMessage"),
         "warnings": [{"code": each.get("Code"), "count": each.get("Count")} for each in job.get("Warnings", [])],
         "outputGroupDetails": [
             {

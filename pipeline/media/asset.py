@@ -66,6 +66,10 @@ class Upload:
     def execution_name(self) -> str:
         return keys.execution_name(self.asset_id, self.version, self.revision)
 
+    def deduplication_id(self, event: str) -> str:
+        """What a receiver drops repetitions by: the same in the message on the topic and in the receipt."""
+        return f"{self.execution_name}-{event}"
+
     @property
     def run(self) -> str:
         return keys.run(self.version, self.revision)

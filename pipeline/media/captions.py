@@ -133,7 +133,9 @@ def _milliseconds(parts: tuple[str | None, ...]) -> int:
 def _clean(text: str) -> str:
     """Keep bold, italic and underline; everything else is text and must not become markup in a player's page."""
     plain = html.escape(_CONTROL.sub("", html.unescape(_OTHER_TAG.sub("", text))), quote=False)
-    return _KEPT_TAG.sub(r"<\1\2>", plain).replace("-->", "→").strip()
+    cleaned = _KEPT_TAG.sub(r"<\1\2>", plain).replace("-->", "→")
+    # A line that cleaning has emptied would end the cue, and what follows it would be no cue.
+    return "\n".join(line for line in map(str.strip, cleaned.split("\n")) if line)
 
 
 def _stamp(milliseconds: int) -> str:

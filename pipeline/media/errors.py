@@ -58,6 +58,7 @@ CODES: dict[str, Code] = {
         "policy", False, "Export the film with a picture between 32 and 8192 pixels on each side."
     ),
     "SOURCE_SUPERSEDED": Code("policy", False, "Nothing to do: a newer upload of the same key takes its place."),
+    "RUN_CANCELLED": Code("policy", False, "Somebody cancelled this run; `vod retry` starts the next one."),
     "SERVICE_THROTTLED": Code(
         "service", True, "Wait: the step is tried again. If it stays, look at the service's quotas and health page."
     ),

@@ -34,7 +34,10 @@ GOP_SECONDS = 2
 SAMPLE_RATE = 48_000
 _AUDIO_SELECTOR = "Audio Selector 1"
 _LONGEST_MS = 12 * 3600 * 1000
-_HEARTBEAT_SECONDS = 300
+#: Three sweeps: a job that waits in a long queue is silent, and the sweep keeps its step's heartbeat (every 5 minutes).
+_HEARTBEAT_SECONDS = 900
+#: How long a job may wait for its turn before somebody should know.
+_QUEUE_PATIENCE_SECONDS = 7 * 24 * 3600
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +91,7 @@ def plan_for(upload: Upload, source: Source, outputs_bucket: str, profile_name: 
         download=_settings(upload, source, [_download_group(rungs[0], source, destination)])
         if PROFILES[profile_name].download
         else None,
-        timeout_seconds=6 * 3600 + 30 * math.ceil(source.duration_ms / 1000),
+        timeout_seconds=_QUEUE_PATIENCE_SECONDS + 30 * math.ceil(source.duration_ms / 1000),
         heartbeat_seconds=_HEARTBEAT_SECONDS,
     )
 

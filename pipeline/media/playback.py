@@ -17,6 +17,7 @@ from pipeline.media.manifest import CaptionTrack
 MESSAGES = {
     "processing": "This film is still being prepared. It will play here as soon as it is ready.",
     "rejected": "This film could not be prepared. Its owner has been told why.",
+    "failed": "This film could not be prepared. Those who run this service have been told.",
     "removed": "This film has been removed.",
 }
 
@@ -67,7 +68,7 @@ def published(
 
 
 def unpublished(upload: Upload, title: str, status: str) -> dict[str, Any]:
-    """asset.json of an asset that does not play: processing, rejected or removed."""
+    """asset.json of an asset that does not play: processing, rejected, failed or removed."""
     return {
         "schema": 1,
         "asset_id": upload.asset_id,
@@ -83,7 +84,7 @@ def unpublished(upload: Upload, title: str, status: str) -> dict[str, Any]:
 def may_replace(existing: dict[str, Any] | None, new: dict[str, Any]) -> bool:
     """Whether asset.json may change from `existing` to `new`.
 
-    Never back to an older upload, nor to an older run of the same; never from playing to "processing" or "rejected",
+    Never back to an older upload, nor to an older run of the same; never from playing to anything but "removed",
     whoever says so; a removed asset comes back with a newer upload only; "processing", said once more after the
     run's outcome, comes too late.
     """
@@ -114,6 +115,7 @@ def receipt(upload: Upload, status: str, **parts: Any) -> dict[str, Any]:
         "revision": upload.revision,
         "size_bytes": upload.size,
         "status": status,
+        "deduplication_id": upload.deduplication_id(status),
         **{name: part for name, part in parts.items() if part is not None},
     }
 

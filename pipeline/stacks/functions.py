@@ -159,14 +159,14 @@ def steps(world: World) -> list[Row]:
         Row(
             "report",
             "Writes the receipt beside the upload",
-            settings.ReportSettings(table=table, sources_bucket=sources),
+            settings.ReportSettings(table=table, sources_bucket=sources, stack=Aws.STACK_NAME),
             60,
             (grants.records(w.table, "Get", "Query", "Update"), grants.write_receipts(w.sources)),
         ),
         Row(
             "reject",
             "Tells the uploader what is wrong with the upload",
-            settings.RejectSettings(table=table, outputs_bucket=outputs, sources_bucket=sources),
+            settings.RejectSettings(table=table, outputs_bucket=outputs, sources_bucket=sources, stack=Aws.STACK_NAME),
             60,
             (
                 grants.records(w.table, "Get", "Update"),
@@ -178,8 +178,10 @@ def steps(world: World) -> list[Row]:
     ]
 
 
-def answers(world: World, machine: sfn.StateMachine, uploads: sqs.IQueue, unrecorded: sqs.IQueue) -> list[Row]:
-    """The functions that answer events: an upload, a MediaConvert job's news, an execution's bad end."""
+def answers(
+    world: World, machine: sfn.StateMachine, uploads: sqs.IQueue, unrecorded: sqs.IQueue, unswept: sqs.IQueue
+) -> list[Row]:
+    """The functions that answer events: an upload, a MediaConvert job's news, an execution's bad end, the clock."""
     w, table = world, world.table.table_name
     return [
         Row(
@@ -208,14 +210,47 @@ def answers(world: World, machine: sfn.StateMachine, uploads: sqs.IQueue, unreco
         Row(
             "record",
             "Records an execution that failed, timed out or was aborted",
-            settings.RecordSettings(table=table, topic_arn=w.topic.topic_arn),
+            settings.RecordSettings(table=table, topic_arn=w.topic.topic_arn, outputs_bucket=w.outputs.bucket_name),
             60,
             (
                 grants.records(w.table, "Get", "Query", "Update"),
+                grants.read_and_write_assets(w.outputs),
+                grants.list_bucket(w.outputs),
                 grants.jobs(w.transcode, "Cancel"),
                 grants.allow(["sns:Publish"], [w.topic.topic_arn]),
                 grants.read_executions(machine),
                 grants.send(unrecorded),
+            ),
+        ),
+        Row(
+            "sweep",
+            "Finishes what was left unfinished: compares table, executions and jobs",
+            settings.SweepSettings(
+                table=table,
+                outputs_bucket=w.outputs.bucket_name,
+                state_machine_arn=machine.state_machine_arn,
+                mediaconvert_queue_arn=w.transcode.queue_arn,
+                jobs_queue_url=w.jobs.queue_url,
+                topic_arn=w.topic.topic_arn,
+                stack=Aws.STACK_NAME,
+            ),
+            300,
+            (
+                grants.records(w.table, "Get", "BatchGet", "Query", "Update"),
+                grants.list_open_records(w.table),
+                grants.list_jobs(w.transcode.queue_arn),
+                grants.jobs(w.transcode, "Get", "Cancel"),
+                grants.send(w.jobs),
+                grants.list_executions(machine),
+                grants.read_executions(machine),
+                grants.start_executions(machine),
+                grants.stop_executions(machine),
+                grants.heartbeat(machine),
+                grants.read_and_write_assets(w.outputs),
+                grants.list_bucket(w.outputs),
+                grants.remove_outputs(w.outputs),
+                grants.allow(["sns:Publish"], [w.topic.topic_arn]),
+                grants.send(unswept),
             ),
         ),
     ]

@@ -18,6 +18,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from pipeline.media import keys
+from pipeline.media.reconcile import OPEN_INDEX
 
 
 def allow(actions: Sequence[str], resources: Sequence[str], **conditions: object) -> iam.PolicyStatement:
@@ -29,6 +30,10 @@ def records(table: dynamodb.ITable, *verbs: str) -> iam.PolicyStatement:
     return allow(
         [f"dynamodb:{verb}" if verb == "Query" else f"dynamodb:{verb}Item" for verb in verbs], [table.table_arn]
     )
+
+
+def list_open_records(table: dynamodb.ITable) -> iam.PolicyStatement:
+    return allow(["dynamodb:Query"], [f"{table.table_arn}/index/{OPEN_INDEX}"])
 
 
 def read_uploads(sources: s3.IBucket, *, versions: bool = False) -> iam.PolicyStatement:
@@ -56,6 +61,10 @@ def read_and_write_assets(outputs: s3.IBucket) -> iam.PolicyStatement:
     return allow(["s3:GetObject", "s3:PutObject"], [outputs.arn_for_objects(f"{keys.ASSETS}*")])
 
 
+def remove_outputs(outputs: s3.IBucket) -> iam.PolicyStatement:
+    return allow(["s3:DeleteObject"], [outputs.arn_for_objects(f"{each}*") for each in (keys.ASSETS, keys.WORK)])
+
+
 def write_receipts(sources: s3.IBucket) -> iam.PolicyStatement:
     return allow(["s3:PutObject"], [sources.arn_for_objects(f"{keys.RECEIPTS}*")])
 
@@ -68,6 +77,10 @@ def probe_sources() -> iam.PolicyStatement:
 def submit_jobs(queue_arn: str) -> iam.PolicyStatement:
     """Submit to and look for jobs in our queue only: a search must name the queue."""
     return allow(["mediaconvert:CreateJob", "mediaconvert:ListJobs"], [queue_arn])
+
+
+def list_jobs(queue_arn: str) -> iam.PolicyStatement:
+    return allow(["mediaconvert:ListJobs"], [queue_arn])
 
 
 def jobs(scope: Construct, *verbs: str) -> iam.PolicyStatement:
@@ -84,6 +97,14 @@ def start_executions(machine: sfn.IStateMachine) -> iam.PolicyStatement:
     return allow(["states:StartExecution"], [machine.state_machine_arn])
 
 
+def list_executions(machine: sfn.IStateMachine) -> iam.PolicyStatement:
+    return allow(["states:ListExecutions"], [machine.state_machine_arn])
+
+
+def heartbeat(machine: sfn.IStateMachine) -> iam.PolicyStatement:
+    return allow(["states:SendTaskHeartbeat"], [machine.state_machine_arn])
+
+
 def answer_tokens(machine: sfn.IStateMachine) -> iam.PolicyStatement:
     return allow(
         ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"], [machine.state_machine_arn]
@@ -91,13 +112,20 @@ def answer_tokens(machine: sfn.IStateMachine) -> iam.PolicyStatement:
 
 
 def read_executions(machine: sfn.StateMachine) -> iam.PolicyStatement:
-    arn = Stack.of(machine).format_arn(
+    return allow(["states:DescribeExecution", "states:GetExecutionHistory"], [_executions(machine)])
+
+
+def stop_executions(machine: sfn.StateMachine) -> iam.PolicyStatement:
+    return allow(["states:StopExecution"], [_executions(machine)])
+
+
+def _executions(machine: sfn.StateMachine) -> str:
+    return Stack.of(machine).format_arn(
         service="states",
         resource="execution",
         resource_name=f"{machine.state_machine_name}:*",
         arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
-    return allow(["states:DescribeExecution", "states:GetExecutionHistory"], [arn])
 
 
 def consume(queue: sqs.IQueue) -> iam.PolicyStatement:

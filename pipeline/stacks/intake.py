@@ -32,6 +32,9 @@ BATCH = 10
 #: Enough for any burst we have measured, and a cap on what a burst can take from the account's concurrency.
 MAX_CONCURRENCY = 10
 
+#: A third of the time after which a waiting step counts as forgotten (pipeline.media.job).
+SWEEP_EVERY = Duration.minutes(5)
+
 JOB_NEWS = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED")
 BAD_ENDS = ("FAILED", "TIMED_OUT", "ABORTED")
 
@@ -50,6 +53,7 @@ class Queues(Construct):
         self.uploads = self._door("Uploads")
         self.jobs = self._door("Jobs")
         self.unrecorded = self._dead_letters("RecordDeadLetters")
+        self.unswept = self._dead_letters("SweepDeadLetters")
 
     def _door(self, name: str) -> Door:
         dead_letters = self._dead_letters(f"{name}DeadLetters")
@@ -91,6 +95,7 @@ class Intake(Construct):
         self._poll("start", functions["start"], queues.uploads)
         self._poll("complete", functions["complete"], queues.jobs)
         self._record(functions["record"], machine, queues.unrecorded)
+        self._sweep(functions["sweep"], queues.unswept)
 
     def _rule(self, name: str, description: str, pattern: events.EventPattern, door: Door) -> None:
         target = targets.SqsQueue(door.queue, dead_letter_queue=door.dead_letters)
@@ -121,6 +126,20 @@ class Intake(Construct):
         # The rule's dead letters are events EventBridge could not hand over; these are events the function failed on.
         function.configure_async_invoke(
             on_failure=destinations.SqsDestination(unrecorded), retry_attempts=2, max_event_age=Duration.hours(6)
+        )
+
+    def _sweep(self, function: lambda_.Function, unswept: sqs.Queue) -> None:
+        rule = events.Rule(
+            self,
+            "SweepRule",
+            description="What was left unfinished is finished",
+            schedule=events.Schedule.rate(SWEEP_EVERY),
+            targets=[targets.LambdaFunction(function, dead_letter_queue=unswept)],
+        )
+        named(rule, "SweepRule")
+        # Not tried again: the next sweep comes soon, and does what this one left.
+        function.configure_async_invoke(
+            on_failure=destinations.SqsDestination(unswept), retry_attempts=0, max_event_age=SWEEP_EVERY
         )
 
 

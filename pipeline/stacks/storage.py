@@ -10,6 +10,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from pipeline.media.reconcile import OPEN_INDEX
 from pipeline.stacks.naming import named, resource
 
 
@@ -61,5 +62,12 @@ def _table(scope: Construct) -> dynamodb.Table:
             point_in_time_recovery_enabled=True
         ),
         removal_policy=RemovalPolicy.RETAIN,
+    )
+    # Sparse: only what the sweep still has to look at is in it (pipeline.aws.table). It reads the records themselves.
+    table.add_global_secondary_index(
+        index_name=OPEN_INDEX,
+        partition_key=dynamodb.Attribute(name="open", type=dynamodb.AttributeType.STRING),
+        sort_key=dynamodb.Attribute(name="due", type=dynamodb.AttributeType.STRING),
+        projection_type=dynamodb.ProjectionType.KEYS_ONLY,
     )
     return named(table, "Assets")

@@ -57,12 +57,13 @@ class VodStack(Stack):
 
         functions = Functions(self, "Functions")
         machine = Workflow(self, "Steps", functions.make(steps(world)), topic).machine
-        rows = answers(world, machine, queues.uploads.queue, queues.unrecorded)
+        rows = answers(world, machine, queues.uploads.queue, queues.unrecorded, queues.unswept)
+        events = functions.make(rows)
         Intake(
             self,
             "Intake",
             queues=queues,
-            functions=functions.make(rows),
+            functions=events,
             sources=storage.sources,
             mediaconvert_queue_arn=transcode.queue_arn,
             machine=machine,
@@ -79,6 +80,12 @@ class VodStack(Stack):
             DistributionId=delivery.distribution.distribution_id,
             UploadsQueueUrl=queues.uploads.queue.queue_url,
             JobsQueueUrl=queues.jobs.queue.queue_url,
+            UploadsDeadLettersUrl=queues.uploads.dead_letters.queue_url,
+            JobsDeadLettersUrl=queues.jobs.dead_letters.queue_url,
+            RecordDeadLettersUrl=queues.unrecorded.queue_url,
+            SweepDeadLettersUrl=queues.unswept.queue_url,
+            RecordFunction=events["record"].function_name,
+            SweepFunction=events["sweep"].function_name,
             MediaConvertQueueArn=transcode.queue_arn,
         )
 

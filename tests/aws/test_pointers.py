@@ -17,10 +17,15 @@ OLD = upload(sequencer="01", **{"version-id": "old"})
 NEW = upload(sequencer="02", **{"version-id": "new"})
 
 
+MANIFESTS = {
+    "index.m3u8": "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=900000,RESOLUTION=1280x720\nstream_720p.m3u8\n",
+    "index.mpd": '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" mediaPresentationDuration="PT10S"><Period /></MPD>',
+}
+
+
 def publish(table, film) -> None:
     asset_json = playback.published(film, "My Film", VERIFIED, (), (1280, 720), "now")
-    manifests = {"index.m3u8": f"#EXTM3U {film.run}", "index.mpd": f"<MPD>{film.run}</MPD>"}
-    pointers.publish(table, OUTPUTS, film, "My Film", manifests, asset_json)
+    pointers.publish(table, OUTPUTS, film, "My Film", MANIFESTS, asset_json)
 
 
 def shown() -> dict[str, str]:
@@ -108,6 +113,68 @@ def test_asset_json_is_the_last_to_change(table, monkeypatch):
     assert written == ["index.m3u8", "index.mpd", "asset.json"]
 
 
+def test_a_cancelled_run_is_never_published(table):
+    table.register(OLD)
+    assert table.cancel(OLD)
+    with pytest.raises(SourceSuperseded, match="cancelled"):
+        publish(table, OLD)
+    assert table.asset(OLD.asset_id) is None and table.version(OLD)["status"] == "cancelled"
+
+
+def test_a_published_run_can_no_longer_be_cancelled(table):
+    table.register(OLD)
+    publish(table, OLD)
+    assert not table.cancel(OLD) and table.version(OLD)["status"] == "published"
+
+
+# Repair --------------------------------------------------------------------------------------------------------------
+
+
+def test_pointers_that_are_right_are_left_alone(table):
+    publish(table, OLD)
+    assert pointers.repair(table, OUTPUTS, OLD.asset_id) == []
+
+
+@pytest.mark.parametrize("died_after", range(3))
+def test_a_publication_that_died_half_way_is_finished_from_the_record(table, monkeypatch, died_after):
+    publish(table, OLD)
+    steps, replace = iter(range(10)), objects.replace
+
+    def dying(*arguments):
+        if next(steps) == died_after:
+            raise Interrupted
+        replace(*arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(Interrupted):
+        patched.setattr(objects, "replace", dying)
+        publish(table, NEW)
+    assert pointers.repair(table, OUTPUTS, OLD.asset_id) == ["index.m3u8", "index.mpd", "asset.json"][died_after:]
+    assert_plays(NEW)
+    assert pointers.repair(table, OUTPUTS, OLD.asset_id) == []
+
+
+def test_a_repair_does_not_write_over_a_newer_publication(table, monkeypatch):
+    publish(table, OLD)
+    objects.write(OUTPUTS, f"a/{OLD.asset_id}/index.mpd", "broken", "application/dash+xml")
+    asset = table.asset
+
+    def overtaken(asset_id):
+        found = asset(asset_id)
+        publish(table, NEW)
+        return found
+
+    monkeypatch.setattr(table, "asset", overtaken)
+    assert pointers.repair(table, OUTPUTS, OLD.asset_id) == []
+    assert_plays(NEW)
+
+
+def test_what_was_removed_is_not_brought_back_by_a_repair(table):
+    publish(table, OLD)
+    removed = json.dumps({"status": "removed"})
+    objects.write(OUTPUTS, f"a/{OLD.asset_id}/asset.json", removed, "application/json")
+    assert pointers.repair(table, OUTPUTS, OLD.asset_id) == []
+
+
 # What viewers read while nothing plays -------------------------------------------------------------------------------
 
 
@@ -118,7 +185,7 @@ def test_processing_is_shown_and_then_published(table):
     assert_plays(OLD)
 
 
-@pytest.mark.parametrize("status", ["processing", "rejected"])
+@pytest.mark.parametrize("status", ["processing", "rejected", "failed"])
 def test_what_plays_keeps_playing_while_a_newer_upload_is_prepared_or_refused(table, status):
     publish(table, OLD)
     assert not pointers.show(OUTPUTS, NEW, "My Film", status)

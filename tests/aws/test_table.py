@@ -96,16 +96,34 @@ def test_a_published_film_stays_published_when_only_telling_failed(table: AssetT
 
 
 def begun(table: AssetTable, attempt: int = 1) -> dict:
-    table.intend(FIRST, "streams", "token")
-    table.attempt(FIRST, "streams", attempt)
+    assert table.attempt(FIRST, "streams", attempt, "token")
     return table.job(FIRST, "streams")
 
 
-def test_the_intent_is_there_before_the_job(table: AssetTable):
-    assert table.intend(FIRST, "streams", "token-1") == {}
-    before = table.intend(FIRST, "streams", "token-2")
-    assert before["task_token"] == "token-1" and table.job(FIRST, "streams")["task_token"] == "token-2"
-    assert before["upload"] == FIRST.as_state()
+def test_token_and_attempt_are_stored_in_one_write_before_the_job(table: AssetTable):
+    assert table.attempt(FIRST, "streams", 1, "token-1")
+    job = table.job(FIRST, "streams")
+    assert (job["task_token"], job["attempt"], job["status"], job["job_id"]) == ("token-1", 1, "INTENDED", None)
+    assert job["upload"] == FIRST.as_state()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_of_two_functions_that_make_the_same_attempt_one_wins(table: AssetTable, number):
+    assert table.attempt(FIRST, "streams", 2, "token-1")
+    assert not table.attempt(FIRST, "streams", number, "token-2")
+    assert table.job(FIRST, "streams")["task_token"] == "token-1"
+
+
+def test_a_live_job_is_handed_the_new_token_and_an_older_attempts_is_not(table: AssetTable):
+    begun(table, attempt=2)
+    assert table.adopt(FIRST, "streams", 2, "token-2") and not table.adopt(FIRST, "streams", 1, "token-3")
+    assert table.job(FIRST, "streams")["task_token"] == "token-2"
+
+
+def test_a_job_id_that_is_saved_late_does_not_become_the_next_attempts(table: AssetTable):
+    begun(table, attempt=2)
+    table.submitted(FIRST, "streams", 1, "job-1")
+    assert table.job(FIRST, "streams")["job_id"] is None
 
 
 def test_a_job_is_found_by_its_user_metadata(table: AssetTable):
@@ -117,16 +135,16 @@ def test_a_job_is_found_by_its_user_metadata(table: AssetTable):
 
 def test_jobs_lists_this_run_only(table: AssetTable):
     begun(table)
-    table.intend(FIRST, "download", "token")
-    table.intend(FIRST.with_revision(2), "streams", "token")
-    table.intend(FIRST.with_revision(11), "streams", "token")
-    table.intend(SECOND, "streams", "token")
+    table.attempt(FIRST, "download", 1, "token")
+    table.attempt(FIRST.with_revision(2), "streams", 1, "token")
+    table.attempt(FIRST.with_revision(11), "streams", 1, "token")
+    table.attempt(SECOND, "streams", 1, "token")
     assert [job["role"] for job in table.jobs(FIRST)] == ["download", "streams"]
 
 
 def test_a_new_attempt_forgets_the_last_ones_job(table: AssetTable):
     begun(table)
-    table.submitted(FIRST, "streams", "job-1")
+    table.submitted(FIRST, "streams", 1, "job-1")
     table.job_news(FIRST, "streams", 1, "ERROR")
     job = begun(table, attempt=2)
     assert (job["job_id"], job["status"], job["percent"], job["attempt"]) == (None, "INTENDED", 0, 2)
@@ -137,7 +155,7 @@ def test_a_new_attempt_forgets_the_last_ones_job(table: AssetTable):
 def test_an_event_that_overtakes_the_saving_of_the_id_is_not_undone(table: AssetTable, ended):
     begun(table)
     assert table.job_news(FIRST, "streams", 1, ended, 100)
-    table.submitted(FIRST, "streams", "job-1")
+    table.submitted(FIRST, "streams", 1, "job-1")
     job = table.job(FIRST, "streams")
     assert (job["status"], job["job_id"]) == (ended, "job-1")
 

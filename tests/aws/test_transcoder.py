@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.aws import transcoder
 from pipeline.media import outputs
-from pipeline.media.errors import SourceUnreadable, TranscodeFailed
+from pipeline.media.errors import ServiceThrottled, SourceUnreadable, TranscodeFailed
 from tests.aws.world import QUEUE_ARN, refusal, transcode_settings
 from tests.media.films import upload
 from tests.media.test_job import settings_of
@@ -92,8 +92,7 @@ def test_the_lost_job_is_found_behind_many_newer_ones_and_after_two_more_crashes
 def test_killed_before_create_job_the_retry_looks_no_further_back_than_the_attempt(table, mediaconvert, jobs_queue):
     an_hour_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
     mediaconvert.jobs += others(100, an_hour_ago)
-    table.intend(FILM, "streams", "token-1")
-    table.attempt(FILM, "streams", 1)
+    table.attempt(FILM, "streams", 1, "token-1")
     mediaconvert.calls.clear()
     transcode(jobs_queue, "token-2")
     assert mediaconvert.calls == ["ListJobs", "page", "CreateJob"]
@@ -101,9 +100,11 @@ def test_killed_before_create_job_the_retry_looks_no_further_back_than_the_attem
 
 
 def test_jobs_of_another_queue_are_not_ours(table, mediaconvert, jobs_queue):
-    transcode(jobs_queue)
+    mediaconvert.after_create = die
+    with pytest.raises(LambdaKilled):
+        transcode(jobs_queue)
+    mediaconvert.after_create = lambda: None
     mediaconvert.jobs[0]["Queue"] = "arn:aws:mediaconvert:us-east-1:123456789012:queues/Other"
-    table.attempt(FILM, "streams", 1)
     transcode(jobs_queue, "token-2")
     assert mediaconvert.calls.count("CreateJob") == 2
 
@@ -140,6 +141,42 @@ def test_the_answer_of_a_job_that_ended_unheard_goes_where_all_answers_go(table,
         "warnings": ["230001"],
         "duration_ms": 20020,
     }
+
+
+def test_a_job_that_ends_while_the_new_token_is_stored_answers_again(table, mediaconvert, jobs_queue, monkeypatch):
+    job_id = transcode(jobs_queue)
+
+    def ends_first(*arguments, **values):
+        mediaconvert.jobs[0]["Status"] = "COMPLETE"
+        return adopt(*arguments, **values)
+
+    adopt = type(table).adopt
+    monkeypatch.setattr(type(table), "adopt", ends_first)
+    assert transcode(jobs_queue, "token-2") == job_id
+    (body,) = jobs_queue.bodies()
+    assert (body["detail"]["jobId"], body["detail"]["status"]) == (job_id, "COMPLETE")
+
+
+def test_of_two_functions_at_work_at_once_one_makes_the_job(table, mediaconvert, jobs_queue, monkeypatch):
+    """The step timed out and was tried again while its first function was still on its way to CreateJob."""
+    attempt = type(table).attempt
+
+    def overtaken(*arguments, **values):
+        monkeypatch.setattr(type(table), "attempt", attempt)
+        transcode(jobs_queue, "token-2")
+        return attempt(*arguments, **values)
+
+    monkeypatch.setattr(type(table), "attempt", overtaken)
+    with pytest.raises(ServiceThrottled):
+        transcode(jobs_queue, "token-1")
+    assert mediaconvert.calls.count("CreateJob") == 1 and table.job(FILM, "streams")["task_token"] == "token-2"
+
+
+def test_live_jobs_are_those_of_our_queue_that_have_not_ended(mediaconvert, jobs_queue):
+    for number, status in enumerate(("SUBMITTED", "PROGRESSING", "COMPLETE", "ERROR", "CANCELED")):
+        mediaconvert.jobs.append({"Id": str(number), "Queue": QUEUE_ARN, "Status": status})
+    mediaconvert.jobs.append({"Id": "x", "Queue": "arn:aws:mediaconvert:::queues/Other", "Status": "SUBMITTED"})
+    assert transcoder.live_jobs(QUEUE_ARN).keys() == {"0", "1"}
 
 
 # Refusals ------------------------------------------------------------------------------------------------------------

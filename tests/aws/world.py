@@ -19,6 +19,7 @@ from botocore.validate import ParamValidator
 from moto import mock_aws
 
 from pipeline.aws import clients
+from pipeline.media.reconcile import OPEN_INDEX
 from pipeline.settings import TranscodeSettings
 from tests.media.films import BUCKET, OUTPUTS
 
@@ -46,7 +47,17 @@ def furnish() -> None:
     clients.client("dynamodb").create_table(
         TableName=TABLE,
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "open", "due")],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": OPEN_INDEX,
+                "KeySchema": [
+                    {"AttributeName": "open", "KeyType": "HASH"},
+                    {"AttributeName": "due", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
         BillingMode="PAY_PER_REQUEST",
     )
 
@@ -125,7 +136,12 @@ class FakeMediaConvert:
     def paginate(self, PaginationConfig: dict[str, int], **parameters: Any) -> Iterator[dict[str, Any]]:
         """Pages of MaxResults, newest first; a queue's name chooses."""
         self._called("ListJobs", {**parameters, "MaxResults": PaginationConfig["PageSize"]})
-        found = [job for job in reversed(self.jobs) if job["Queue"].endswith(f"/{parameters['Queue']}")]
+        wanted = parameters.get("Status")
+        found = [
+            job
+            for job in reversed(self.jobs)
+            if job["Queue"].endswith(f"/{parameters['Queue']}") and wanted in (None, job.get("Status"))
+        ]
         size = PaginationConfig["PageSize"]
         for start in range(0, max(1, len(found)), size):
             self.calls.append("page")

@@ -31,9 +31,8 @@ def said(monkeypatch) -> list[tuple[str, str, Any]]:
 @pytest.fixture
 def waiting(table):
     """A step that waits for its first attempt."""
-    table.intend(FILM, "streams", "token-1")
-    table.attempt(FILM, "streams", 1)
-    table.submitted(FILM, "streams", JOB_ID)
+    table.attempt(FILM, "streams", 1, "token-1")
+    table.submitted(FILM, "streams", 1, JOB_ID)
     return table
 
 
@@ -114,22 +113,21 @@ def test_events_after_the_end_are_no_heartbeats(waiting, said):
 
 
 def test_the_answer_goes_to_whoever_waits_now(waiting, said):
-    waiting.intend(FILM, "streams", "token-2")
+    waiting.adopt(FILM, "streams", 1, "token-2")
     deliver("COMPLETE")
     assert said[0][1] == "token-2"
 
 
 @pytest.mark.parametrize("status", MEDIACONVERT)
 def test_events_of_an_older_attempt_do_no_harm(waiting, said, status):
-    waiting.attempt(FILM, "streams", 2)
+    waiting.attempt(FILM, "streams", 2, "token-2")
     assert deliver(status) == {"batchItemFailures": []}
     assert said == [] and waiting.job(FILM, "streams")["status"] == "INTENDED"
 
 
 @pytest.mark.parametrize("status", ["COMPLETE", "ERROR"])
 def test_an_answer_that_overtakes_the_saving_of_the_job_id_reaches_the_step(table, said, status):
-    table.intend(FILM, "streams", "token-1")
-    table.attempt(FILM, "streams", 1)
+    table.attempt(FILM, "streams", 1, "token-1")
     deliver(status)
     assert len(said) == 1
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from lambdas.record.handler import handler
-from pipeline.aws import executions, topic
+from pipeline.aws import executions, objects, pointers, topic
 from pipeline.media.errors import OutputMissing, ServiceThrottled
 from tests.aws.world import refusal
 from tests.lambdas.events import execution_event
-from tests.media.films import upload
+from tests.media.films import OUTPUTS, upload
 
 pytestmark = pytest.mark.usefixtures("environment")
 FILM = upload()
@@ -32,7 +33,9 @@ def execution(monkeypatch) -> dict[str, Any]:
 @pytest.fixture
 def told(monkeypatch) -> list[dict[str, Any]]:
     heard: list[dict[str, Any]] = []
-    monkeypatch.setattr(topic, "announce", lambda arn, event, film, parts: heard.append({"event": event, **parts}))
+    monkeypatch.setattr(
+        topic, "announce", lambda arn, event, film, parts, repeat: heard.append({"event": event, **parts})
+    )
     return heard
 
 
@@ -65,13 +68,11 @@ def test_ends_without_a_cause_are_recorded_by_their_status(table, execution, tol
 
 def jobs(table, mediaconvert) -> None:
     for role, status in (("streams", "PROGRESSING"), ("download", "COMPLETE")):
-        table.intend(FILM, role, "token")
-        table.attempt(FILM, role, 1)
-        table.submitted(FILM, role, f"job-{role}")
+        table.attempt(FILM, role, 1, "token")
+        table.submitted(FILM, role, 1, f"job-{role}")
         table.job_news(FILM, role, 1, status)
         mediaconvert.jobs.append({"Id": f"job-{role}", "Status": status})
-    table.intend(FILM, "captions", "token")
-    table.attempt(FILM, "captions", 1)
+    table.attempt(FILM, "captions", 1, "token")
 
 
 @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
@@ -110,7 +111,67 @@ def test_a_film_that_plays_stays_published_when_telling_people_failed(table, exe
     table.mark(FILM, "published")
     handler(execution_event("FAILED", FILM), None)
     assert table.version(FILM)["status"] == "published" and table.version(FILM)["error"]["state"] == "Verify outputs"
-    assert told, "an operator is needed all the same"
+    assert [each["event"] for each in told] == ["announcement_failed"], "an operator is needed all the same"
+    assert told[0]["error"]["state"] == "Verify outputs"
+
+
+def shown() -> str:
+    return json.loads(objects.read(OUTPUTS, f"a/{FILM.asset_id}/asset.json"))["status"]
+
+
+def test_viewers_are_told_where_nothing_plays(table, execution, told):
+    pointers.show(OUTPUTS, FILM, "My Film", "processing")
+    handler(execution_event("FAILED", FILM), None)
+    assert shown() == "failed"
+
+
+def test_a_film_that_plays_goes_on_playing_when_a_newer_upload_fails(table, execution, told):
+    older = upload(sequencer="01", **{"version-id": "older"})
+    objects.write_json(
+        OUTPUTS, f"a/{FILM.asset_id}/asset.json", {"status": "published", "order": older.order, "revision": 1}
+    )
+    handler(execution_event("FAILED", FILM), None)
+    assert shown() == "published"
+
+
+def test_a_cancelled_run_is_nobodys_failure(table, execution, told, mediaconvert):
+    table.register(FILM)
+    table.cancel(FILM)
+    jobs(table, mediaconvert)
+    execution["status"] = "ABORTED"
+    assert handler(execution_event("ABORTED", FILM), None)["cancelled"] == ["job-streams"]
+    record = table.version(FILM)
+    assert (record["status"], "error" in record, record["recorded"], told) == ("cancelled", False, 0, [])
+
+
+def test_the_error_is_kept_when_the_rest_cannot_be_done_now(table, execution, told, monkeypatch):
+    def throttled(arn):
+        raise refusal("GetExecutionHistory", "ThrottlingException")
+
+    monkeypatch.setattr(executions, "failed_state", throttled)
+    with pytest.raises(ServiceThrottled):
+        handler(execution_event("FAILED", FILM), None)
+    assert table.version(FILM)["error"]["message"] == ERROR.message and "recorded" not in table.version(FILM)
+
+
+def test_a_failure_of_an_earlier_run_does_not_touch_the_next_one(table, execution, told):
+    table.register(FILM)
+    table.fail(FILM, {"code": "OUTPUT_WRONG"})
+    second = table.revise(FILM)
+    handler(execution_event("FAILED", FILM), None)
+    record = table.version(second)
+    assert (record["status"], record["revision"], "error" in record) == ("received", 2, False)
+
+
+def test_the_message_of_a_second_failure_is_no_repetition_of_the_first(monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        topic, "client", lambda service: SimpleNamespace(publish=lambda **message: said.append(message))
+    )
+    for repeat in (0, 0, 1):
+        topic.announce("arn", "failed", FILM, {}, repeat)
+    ids = [json.loads(message["Message"])["deduplication_id"] for message in said]
+    assert ids[0] == ids[1] != ids[2]
 
 
 @pytest.mark.parametrize("given", ["{}", '{"upload": 1}', '{"upload": {"key": "x"}}', "no json", None])

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
+from pipeline.media.job import _HEARTBEAT_SECONDS
 from tests.stacks.reading import of_type, plain
 
 EVENTS = Path(__file__).parent / "events"
@@ -101,7 +102,7 @@ def test_another_machines_bad_end_is_not_ours(resources: dict[str, Any]) -> None
     assert not accepts(resources, "BadEndRule", sample("states_failed"))
 
 
-def test_the_three_rules_are_all_there_are(resources: dict[str, Any]) -> None:
+def test_the_four_rules_are_all_there_are(resources: dict[str, Any]) -> None:
     targets = {
         name: [(target["Arn"], target["DeadLetterConfig"]["Arn"]) for target in plain(rule["Targets"])]
         for name, rule in of_type(resources, "AWS::Events::Rule").items()
@@ -110,7 +111,38 @@ def test_the_three_rules_are_all_there_are(resources: dict[str, Any]) -> None:
         "UploadRule": [("${Uploads.Arn}", "${UploadsDeadLetters.Arn}")],
         "JobRule": [("${Jobs.Arn}", "${JobsDeadLetters.Arn}")],
         "BadEndRule": [("${RecordFunction.Arn}", "${RecordDeadLetters.Arn}")],
+        "SweepRule": [("${SweepFunction.Arn}", "${SweepDeadLetters.Arn}")],
     }
+
+
+def test_the_sweep_comes_three_times_before_a_waiting_step_is_given_up(resources: dict[str, Any]) -> None:
+    assert resources["SweepRule"]["Properties"]["ScheduleExpression"] == "rate(5 minutes)"
+    assert resources["SweepRule"]["Properties"]["State"] == "ENABLED"
+    assert _HEARTBEAT_SECONDS >= 3 * 5 * 60
+    assert resources["SweepFunction"]["Properties"]["Timeout"] <= 5 * 60
+
+
+def test_every_asynchronous_edge_ends_in_a_dead_letter_queue(resources: dict[str, Any]) -> None:
+    """Rule to target, queue to function, EventBridge's call to function: whatever is not taken lies somewhere."""
+    dead_letters = {
+        name for name in of_type(resources, "AWS::SQS::Queue") if "RedrivePolicy" not in resources[name]["Properties"]
+    }
+    for rule in of_type(resources, "AWS::Events::Rule").values():
+        assert {target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0] for target in rule["Targets"]} <= dead_letters
+    for poll in plain(of_type(resources, "AWS::Lambda::EventSourceMapping")).values():
+        queue = resources[poll["EventSourceArn"].removeprefix("${").removesuffix(".Arn}")]
+        assert queue["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0] in dead_letters
+    called = {
+        target["Arn"]["Fn::GetAtt"][0]
+        for rule in of_type(resources, "AWS::Events::Rule").values()
+        for target in rule["Targets"]
+        if target["Arn"]["Fn::GetAtt"][0].endswith("Function")
+    }
+    kept = {
+        config["FunctionName"]["Ref"]: config["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
+        for config in of_type(resources, "AWS::Lambda::EventInvokeConfig").values()
+    }
+    assert called == kept.keys() and set(kept.values()) <= dead_letters
 
 
 def test_a_polled_message_fails_alone_and_a_burst_is_capped(resources: dict[str, Any]) -> None:
@@ -140,14 +172,14 @@ def test_a_message_nobody_can_take_is_put_aside(resources: dict[str, Any], queue
 
 def test_no_queue_forgets_before_a_fortnight(resources: dict[str, Any]) -> None:
     queues = of_type(resources, "AWS::SQS::Queue")
-    assert len(queues) == 5
+    assert len(queues) == 6
     assert {each["MessageRetentionPeriod"] for each in queues.values()} == {14 * 24 * 3600}
     assert {each["SqsManagedSseEnabled"] for each in queues.values()} == {True}
 
 
 def test_an_event_that_record_fails_on_is_put_aside(resources: dict[str, Any]) -> None:
-    (config,) = plain(of_type(resources, "AWS::Lambda::EventInvokeConfig")).values()
-    assert config["FunctionName"] == "${RecordFunction}"
+    configs = plain(of_type(resources, "AWS::Lambda::EventInvokeConfig")).values()
+    (config,) = [each for each in configs if each["FunctionName"] == "${RecordFunction}"]
     assert config["DestinationConfig"] == {"OnFailure": {"Destination": "${RecordDeadLetters.Arn}"}}
 
 
@@ -165,4 +197,5 @@ def test_only_its_own_rule_may_write_to_a_queue(resources: dict[str, Any]) -> No
         ("${Jobs}", "events.amazonaws.com", "${JobRule.Arn}"),
         ("${JobsDeadLetters}", "events.amazonaws.com", "${JobRule.Arn}"),
         ("${RecordDeadLetters}", "events.amazonaws.com", "${BadEndRule.Arn}"),
+        ("${SweepDeadLetters}", "events.amazonaws.com", "${SweepRule.Arn}"),
     }

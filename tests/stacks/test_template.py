@@ -25,6 +25,7 @@ PINNED = {
     "Jobs": "AWS::SQS::Queue",
     "JobsDeadLetters": "AWS::SQS::Queue",
     "RecordDeadLetters": "AWS::SQS::Queue",
+    "SweepDeadLetters": "AWS::SQS::Queue",
     "Topic": "AWS::SNS::Topic",
     "MediaConvertQueue": "AWS::MediaConvert::Queue",
     "Workflow": "AWS::StepFunctions::StateMachine",
@@ -55,6 +56,12 @@ def test_outputs_are_what_the_outside_relies_on(template: dict[str, Any]) -> Non
         "DistributionId": "${Distribution}",
         "UploadsQueueUrl": "${Uploads}",
         "JobsQueueUrl": "${Jobs}",
+        "UploadsDeadLettersUrl": "${UploadsDeadLetters}",
+        "JobsDeadLettersUrl": "${JobsDeadLetters}",
+        "RecordDeadLettersUrl": "${RecordDeadLetters}",
+        "SweepDeadLettersUrl": "${SweepDeadLetters}",
+        "RecordFunction": "${RecordFunction}",
+        "SweepFunction": "${SweepFunction}",
         "MediaConvertQueueArn": "${MediaConvertQueue.Arn}",
     }
 

@@ -1,0 +1,60 @@
+"""Bad ends: what is done once about an execution that FAILED, TIMED_OUT or was ABORTED.
+
+`record` does it when Step Functions' event comes, the sweep when the event never came; both may, in any order and
+twice. The error is written down first and the rest follows, so that nothing that goes wrong on the way loses it.
+A film that had been published stays published: only telling people failed, and the message says so. A cancelled run
+is nobody's failure: its jobs are stopped and nobody is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.aws import executions, pointers, topic, transcoder
+from pipeline.aws.table import AssetTable
+from pipeline.media import errors, keys
+from pipeline.media.asset import Upload
+
+_ALIVE = ("INTENDED", "SUBMITTED", "PROGRESSING")
+
+
+def record(
+    upload: Upload, ended: Mapping[str, Any], redrives: int, table: AssetTable, outputs_bucket: str, topic_arn: str
+) -> list[str]:
+    """Write down a bad end, stop its jobs, tell people; the ids of the jobs that were cancelled.
+
+    ended: executionArn, name, status, error and cause. Jobs whose id was never saved are left to the sweep, which
+    finds them by their UserMetadata.
+    """
+    failure = failure_of(ended)
+    table.fail(upload, failure)
+    failure["state"] = executions.failed_state(ended["executionArn"])
+    table.fail(upload, failure)
+    cancelled = cancel_jobs(upload, table)
+    status = (table.version(upload) or {}).get("status")
+    if status != "published":
+        pointers.show(outputs_bucket, upload, keys.title(upload.key), "failed")
+    if status != "cancelled":
+        event = "announcement_failed" if status == "published" else "failed"
+        parts = {"error": failure, "execution_arn": ended["executionArn"]}
+        topic.announce(topic_arn, event, upload, parts, redrives)
+    table.recorded(upload, redrives)
+    return cancelled
+
+
+def cancel_jobs(upload: Upload, table: AssetTable) -> list[str]:
+    """Cancel the run's jobs that are still alive and known by their id."""
+    return [
+        job["job_id"]
+        for job in table.jobs(upload)
+        if job.get("status") in _ALIVE and job.get("job_id") and transcoder.cancel(job["job_id"])
+    ]
+
+
+def failure_of(ended: Mapping[str, Any]) -> dict[str, Any]:
+    """Our error contract, made of what the execution itself says of its end; `state` is not known yet."""
+    error = ended.get("error") or ended["status"]
+    parsed = errors.parse_cause(error, ended.get("cause") or "")
+    evidence = {**parsed["evidence"], "execution": ended["name"], "status": ended["status"], "error": error}
+    return {**parsed, "evidence": evidence, "state": None}

@@ -1,0 +1,229 @@
+"""The sweep: compare table, executions and MediaConvert's jobs, and finish what somebody left unfinished.
+
+In: what is open in the table (a sparse index, never a scan), the running executions and the queue's live jobs (a call
+for each page, never one for each). Out: a Report of what was done. It may run at any time and twice at once: every
+step is a conditional write, or one that does no harm when it is done again. One thing that cannot be done now is noted
+in the report, and does not keep the sweep from the rest; what time did not suffice for is left to the next sweep.
+
+    jobs       waiting and working ones keep their step's heartbeat; an answer nobody heard is posted again; a job
+               whose run has ended, or that no record names, is cancelled
+    versions   registered and never started: started; ended badly and not recorded: recorded; refused or cancelled:
+               outputs removed; failed: outputs removed when nobody can redrive it any more
+    assets     pointers that do not say what the record's `current` says are written again
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.aws import executions, failures, objects, pointers, transcoder
+from pipeline.aws.table import ASSET, JOB, VERSION, AssetTable, upload_of
+from pipeline.media import reconcile
+from pipeline.media.asset import Upload
+from pipeline.media.errors import VodError
+from pipeline.media.reconcile import START_GRACE
+from pipeline.settings import SweepSettings
+
+_METADATA = {"asset_id", "version", "revision", "role", "attempt"}
+_NAMED_IN_REPORT = 50
+_log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class Report:
+    """counts: how often each thing was done; did: the first of them by name; trouble: what could not be done."""
+
+    counts: Counter[str] = dataclasses.field(default_factory=Counter)
+    did: list[str] = dataclasses.field(default_factory=list)
+    trouble: list[str] = dataclasses.field(default_factory=list)
+    finished: bool = True
+
+    def note(self, what: str, which: str) -> None:
+        self.counts[what] += 1
+        if len(self.did) < _NAMED_IN_REPORT:
+            self.did.append(f"{what}: {which}")
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "counts": dict(sorted(self.counts.items())),
+            "did": self.did,
+            "trouble": self.trouble[:_NAMED_IN_REPORT],
+            "finished": self.finished,
+        }
+
+
+class Sweep:
+    """One sweep. has_time: whether there is time for one thing more. grace: how long others' work may be under way."""
+
+    def __init__(
+        self, settings: SweepSettings, has_time: Callable[[], bool], grace: datetime.timedelta = START_GRACE
+    ) -> None:
+        self._settings, self._has_time, self._grace = settings, has_time, grace
+        self._table = AssetTable(settings.table)
+        self._running: set[str] = set()
+        self._live: dict[str, dict[str, Any]] = {}
+        self.report = Report()
+
+    def run(self) -> Report:
+        """Heartbeats first: they are what waits for nobody. Raises where executions or jobs cannot be listed."""
+        self._running = executions.running(self._settings.state_machine_arn)
+        self._live = transcoder.live_jobs(self._settings.mediaconvert_queue_arn)
+        self._each(JOB, self._job)
+        self._orphans()
+        self._each(VERSION, self._version)
+        self._each(ASSET, self._asset)
+        return self.report
+
+    def _each(self, kind: str, work: Callable[[dict[str, Any]], None]) -> None:
+        for record in self._table.due(kind, START_GRACE - self._grace):
+            if not self._has_time():
+                self.report.finished = False
+                return
+            self._try(f"{kind} {record['pk']} {record['sk']}", work, record)
+
+    def _try(self, which: str, work: Callable[..., None], *arguments: Any) -> None:
+        try:
+            work(*arguments)
+        except (ClientError, BotoCoreError, VodError) as error:
+            _log.exception("the sweep could not see to %s", which)
+            self.report.trouble.append(f"{which}: {type(error).__name__}: {error}"[:500])
+
+    # Jobs ----------------------------------------------------------------------------------------------------
+
+    def _job(self, record: dict[str, Any]) -> None:
+        upload, role = Upload.from_state(record["upload"]), record["role"]
+        which = f"{upload.execution_name} {role}"
+        job = self._live.get(record.get("job_id") or "")
+        job = job or transcoder.find_job(record, self._settings.mediaconvert_queue_arn)
+        execution = self._status(executions.arn_of(upload.execution_name, self._settings.state_machine_arn))
+        fresh = self._is_younger(record["attempted_at"], self._grace)
+        action = reconcile.for_job(record, execution, job and job["Status"], fresh)
+        if action == "close":
+            self._close(record)
+            return
+        if action == "wait" or job is None:
+            return
+        if action == "cancel":
+            if transcoder.cancel(job["Id"]):
+                self.report.note("job cancelled", f"{which} {job['Id']}")
+            self._close(record)
+        elif action == "answer":
+            transcoder.post_answer(job, self._settings.jobs_queue_url)
+            self.report.note("answer posted", f"{which} {job['Status']}")
+        else:
+            if action == "adopt":
+                self._table.submitted(upload, role, int(record["attempt"]), job["Id"])
+                self.report.note("job adopted", f"{which} {job['Id']}")
+            if executions.heartbeat(record["task_token"]):
+                self.report.note("heartbeat", which)
+
+    def _orphans(self) -> None:
+        """Live jobs with our UserMetadata that no record names, or whose run has ended and whose record is closed."""
+        for job_id, job in self._live.items():
+            if not self._has_time():
+                self.report.finished = False
+                return
+            metadata = job.get("UserMetadata") or {}
+            if metadata.keys() >= _METADATA:
+                self._try(f"job {job_id}", self._orphan, job_id, metadata)
+            else:
+                self.report.note("job of somebody else", job_id)
+
+    def _orphan(self, job_id: str, metadata: Mapping[str, str]) -> None:
+        record = self._table.job_of(dict(metadata))
+        if record is not None and not reconcile.is_orphan(metadata, record, job_id):
+            arn = executions.arn_of(
+                Upload.from_state(record["upload"]).execution_name, self._settings.state_machine_arn
+            )
+            if record.get("open") or self._status(arn) == "RUNNING":
+                return
+        if transcoder.cancel(job_id):
+            self.report.note("orphan job cancelled", f"{metadata['asset_id']} {metadata['version']} {job_id}")
+
+    # Versions ------------------------------------------------------------------------------------------------
+
+    def _version(self, record: dict[str, Any]) -> None:
+        if "upload" not in record:
+            self._close(record)  # an execution that somebody started by hand: nobody registered it
+            return
+        upload, arn = upload_of(record), record.get("execution_arn")
+        if arn in self._running and record["status"] != "cancelled":
+            return
+        ended = executions.find(arn) if arn else None
+        just_ended = bool(ended and ended.get("stopDate") and self._is_younger(ended["stopDate"], self._grace))
+        status, redrives = (ended["status"], ended.get("redriveCount", 0)) if ended else (None, 0)
+        action = reconcile.for_version(record, status, redrives, just_ended)
+        actions = {"start": self._start, "stop": self._stop, "record": self._record, "remove": self._remove}
+        if action in actions:
+            actions[action](record, upload, ended)
+        elif action == "close":
+            self._close(record)
+        elif action == "puzzle":
+            self.report.trouble.append(f"{upload.execution_name} ended {status} and its record says {record['status']}")
+
+    def _start(self, record: dict[str, Any], upload: Upload, ended: None) -> None:
+        arn = executions.start(upload, self._settings.state_machine_arn)
+        self._table.started(upload, arn)
+        self.report.note("execution started", upload.execution_name)
+
+    def _stop(self, record: dict[str, Any], upload: Upload, ended: dict[str, Any]) -> None:
+        executions.stop(record["execution_arn"], "Cancelled", "this run was cancelled")
+        self.report.note("execution stopped", upload.execution_name)
+
+    def _record(self, record: dict[str, Any], upload: Upload, ended: dict[str, Any]) -> None:
+        redrives = ended.get("redriveCount", 0)
+        failures.record(upload, ended, redrives, self._table, self._settings.outputs_bucket, self._settings.topic_arn)
+        self.report.note("failure recorded", upload.execution_name)
+
+    def _remove(self, record: dict[str, Any], upload: Upload, ended: dict[str, Any] | None) -> None:
+        """Remove what a run made that nobody will play. A job that is still being cancelled may write once more."""
+        if any(job.get("open") for job in self._table.jobs(upload)):
+            return
+        removed = remove_outputs(upload, self._table, self._settings.outputs_bucket)
+        if removed:
+            self.report.note("outputs removed", f"{upload.execution_name} {removed} objects")
+            self._table.defer(record, START_GRACE)
+        else:
+            self._close(record)
+
+    # Assets --------------------------------------------------------------------------------------------------
+
+    def _asset(self, record: dict[str, Any]) -> None:
+        mended = pointers.repair(self._table, self._settings.outputs_bucket, record["pk"])
+        if mended:
+            self.report.note("pointers repaired", f"{record['pk']} {' '.join(mended)}")
+        else:
+            self._close(record)
+
+    # What is known -------------------------------------------------------------------------------------------
+
+    def _status(self, arn: str) -> str | None:
+        """RUNNING, as an execution that began after the list was read, or how it ended; None where there is none."""
+        if arn in self._running:
+            return "RUNNING"
+        found = executions.find(arn)
+        return found["status"] if found else None
+
+    def _close(self, record: dict[str, Any]) -> None:
+        if self._table.close(record):
+            self.report.counts["closed"] += 1
+
+    def _is_younger(self, moment: str | datetime.datetime, age: datetime.timedelta) -> bool:
+        if isinstance(moment, str):
+            moment = datetime.datetime.fromisoformat(moment)
+        return datetime.datetime.now(datetime.UTC) - moment < age
+
+
+def remove_outputs(upload: Upload, table: AssetTable, outputs_bucket: str) -> int:
+    """Delete what this run made, unless it is what plays; how many objects there were."""
+    current = (table.asset(upload.asset_id) or {}).get("current") or {}
+    if (current.get("version"), current.get("revision")) == (upload.version, upload.revision):
+        return 0
+    return sum(objects.remove_below(outputs_bucket, prefix) for prefix in (upload.run_prefix, upload.work_prefix))

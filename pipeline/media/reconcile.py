@@ -1,0 +1,73 @@
+"""Reconcile: what the sweep is to do about a record that is still open, decided from facts alone.
+
+In: a version's or a job's record, how its execution stands, how MediaConvert's job stands. Out: one word for the
+sweep (pipeline.aws.sweep) to act on. Every decision may be taken twice, by two sweeps at once, or be a little late:
+what follows from it is conditional or idempotent.
+
+`execution` is Step Functions' own word (RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED), or None where it has
+forgotten the execution (it does after 90 days).
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+#: The table's sparse index of what is still open.
+OPEN_INDEX = "Open"
+
+#: How long a write of ours may still be under way: nobody's work is taken from their hands before.
+START_GRACE = datetime.timedelta(minutes=2)
+#: What a failed run has made stays for a redrive, which Step Functions allows for 14 days.
+KEPT = datetime.timedelta(days=14)
+
+ALIVE = ("SUBMITTED", "PROGRESSING")
+BAD_ENDS = ("FAILED", "TIMED_OUT", "ABORTED")
+#: Statuses of versions whose outputs nobody will ever play.
+REFUSED = ("rejected", "superseded", "cancelled")
+
+
+def for_version(record: Mapping[str, Any], execution: str | None, redrives: int = 0, just_ended: bool = False) -> str:
+    """wait, start, stop, record, remove, close or puzzle.
+
+    redrives: how often the execution has been redriven; a bad end is recorded once after each. just_ended: so lately
+    that the event of it may still be on its way.
+    """
+    status = record["status"]
+    if execution == "RUNNING":
+        return "stop" if status == "cancelled" else "wait"
+    if status in REFUSED:
+        return "remove"
+    if not record.get("execution_arn"):
+        return "start"
+    if execution in BAD_ENDS and record.get("recorded", -1) < redrives:
+        return "wait" if just_ended else "record"
+    if status == "published":
+        return "close"
+    # Failed: now that it is due nobody can redrive it any more.
+    return "remove" if status == "failed" or execution is None else "puzzle"
+
+
+def for_job(record: Mapping[str, Any], execution: str | None, job_status: str | None, fresh: bool) -> str:
+    """wait, adopt, heartbeat, answer, cancel or close.
+
+    job_status: MediaConvert's word for the newest attempt's job, None where there is none. fresh: the record was
+    written so recently that its function may still be at work.
+    """
+    if execution == "RUNNING":
+        if job_status in ALIVE:
+            return "heartbeat" if record.get("job_id") else ("wait" if fresh else "adopt")
+        if job_status is None:
+            return "wait"  # the step's own retry makes the next attempt
+        return "answer"
+    if job_status in ALIVE:
+        return "cancel"
+    return "wait" if fresh and job_status is None else "close"
+
+
+def is_orphan(job: Mapping[str, str], record: Mapping[str, Any] | None, job_id: str) -> bool:
+    """Whether a live job with our UserMetadata is one that no record names."""
+    if record is None or int(job["attempt"]) < int(record["attempt"]):
+        return True
+    return bool(record.get("job_id")) and record["job_id"] != job_id
