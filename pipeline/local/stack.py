@@ -126,7 +126,7 @@ def start_emulators(opening: ExitStack, home: Path, port: int | None = None,
     lambdas = LambdaHost(run.functions, run.logs, endpoint.endpoint_url, ACCOUNT)
     opening.callback(lambdas.close)
     mediaconvert = MediaConvertService(run.path, endpoint.endpoint_url, region, ACCOUNT,
-                                       events.mediaconvert_emit, workers)
+                                       events.mediaconvert_emit, workers, logs=run.logs / "mediaconvert")
     opening.callback(mediaconvert.close)
     s3.install(run.objects)
     events.install()

@@ -1,0 +1,83 @@
+"""The planner's golden job settings are the engine's input: what one writes, the other does, file for file.
+
+Each film is a short stand-in with the properties that its settings are about; sizes, rates and names come from the
+settings alone.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import m3u8
+import pytest
+
+from pipeline.local.mediaconvert import worker
+from tests.local.mediaconvert.films import X264, make
+from tests.local.mediaconvert.test_worker import request
+from tests.local.mediaconvert.tiny_s3 import TinyS3
+
+GOLDEN = Path(__file__).parents[2] / "media" / "golden"
+TONE = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration={seconds}")
+PICTURE = ("-f", "lavfi", "-i", "testsrc2=size={size}:rate={rate}:duration={seconds}")
+MPEG2 = ("-c:v", "mpeg2video", "-flags", "+ilme+ildct")
+AAC = ("-c:a", "aac")
+
+#: What ffmpeg is told, so that the stand-in is the kind of film that the settings were planned for.
+FILMS = {
+    "download": ("a.mp4", *PICTURE, *TONE, *X264, *AAC),
+    "interlaced-pal-anamorphic": ("a.mpg", *PICTURE, *TONE, *MPEG2, "-c:a", "mp2"),
+    "matroska-turned": ("a.mkv", *PICTURE, *TONE, *X264, *AAC),
+    "mono": ("a.mp4", *PICTURE, *TONE, *X264, *AAC, "-ac", "1"),
+    "no-audio": ("a-silent.mp4", *PICTURE, *X264),
+    "plain-1080p30-stereo": ("a-stereo.mp4", *PICTURE, *TONE, *X264, *AAC, "-ac", "2"),
+    "portrait-phone-60-hlg": ("a-hlg.mov", *PICTURE, *TONE, *X264, *AAC, "-color_trc", "arib-std-b67"),
+    "scope-23976": ("a.mov", *PICTURE, *TONE, *X264, *AAC),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.json")))
+def test_the_engine_does_what_the_planner_wrote(name: str, tmp_path: Path):
+    settings = json.loads((GOLDEN / f"{name}.json").read_text())
+    said, store = _done(settings, FILMS[name], tmp_path)
+    assert said[-1]["type"] == "complete", said[-1]
+    promised = [output for group in settings["OutputGroups"] for output in group["Outputs"]]
+    made = [output for group in said[-1]["output_group_details"] for output in group["outputDetails"]]
+    sizes = [
+        (o["VideoDescription"]["Width"], o["VideoDescription"]["Height"]) for o in promised if "VideoDescription" in o
+    ]
+    assert [
+        (o["videoDetails"]["widthInPx"], o["videoDetails"]["heightInPx"]) for o in made if "videoDetails" in o
+    ] == sizes
+    for group in settings["OutputGroups"]:
+        if group["OutputGroupSettings"]["Type"] == "CMAF_GROUP_SETTINGS":
+            _check_streams(group, store)
+
+
+def _done(settings: dict, film: tuple[str, ...], folder: Path) -> tuple[list[dict], TinyS3]:
+    file, *arguments = film
+    source = make(folder / file, *arguments, size="320x180", rate="25", seconds=0.6)
+    store = TinyS3()
+    try:
+        store.put(settings["Inputs"][0]["FileInput"].removeprefix("s3://"), source.read_bytes())
+        scratch, stream = folder / "scratch", io.BytesIO()
+        scratch.mkdir()
+        worker.do_job(request(store, settings, scratch), worker.Mouth(stream))
+        return [json.loads(line) for line in stream.getvalue().splitlines()], store
+    finally:
+        store.close()
+
+
+def _check_streams(group: dict, store: TinyS3) -> None:
+    base = group["OutputGroupSettings"]["CmafGroupSettings"]["Destination"].removeprefix("s3://")
+    playlist = m3u8.loads(store.objects[f"{base}.m3u8"].body.decode())
+    pictures = [output for output in group["Outputs"] if "VideoDescription" in output]
+    assert len(playlist.playlists) == len(pictures)
+    for output, listed in zip(pictures, playlist.playlists, strict=True):
+        h264 = output["VideoDescription"]["CodecSettings"]["H264Settings"]
+        rate = Fraction(h264["FramerateNumerator"], h264["FramerateDenominator"])
+        assert abs(Fraction(str(listed.stream_info.frame_rate)) - rate) < Fraction(1, 100)
+        assert f"{base}{output['NameModifier']}init.cmfv" in store.objects
+    assert bool(playlist.media) == any("AudioDescriptions" in output for output in group["Outputs"])
