@@ -60,3 +60,22 @@ def test_every_make_target_that_a_page_names_exists(page: Path):
         re.findall(r"^\$? ?make ([a-z-]+)", page.read_text(), re.MULTILINE)
     )
     assert named <= targets
+
+
+def test_the_readme_shows_the_states_that_a_captioned_film_really_ticks_off():
+    shown = re.findall(r"^  ✔ (.+?)  +[\d.]+ s$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert sorted(shown) == sorted(_happy_states(MACHINE) - {"No download", "No captions", "Transcode download"})
+
+
+def _happy_states(machine: dict) -> set[str]:
+    """Tasks and endings that a film passes when nothing is wrong with it."""
+    name, found = machine["StartAt"], set()
+    while name:
+        state = machine["States"][name]
+        found |= {name} if state["Type"] in ("Task", "Succeed", "Pass") else set()
+        for branch in state.get("Branches", []):
+            found |= _happy_states(branch)
+        for choice in state.get("Choices", []):
+            found |= _happy_states({**machine, "StartAt": choice["Next"]})
+        name = state.get("Next") or state.get("Default")
+    return found
