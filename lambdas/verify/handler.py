@@ -6,6 +6,7 @@ OutputWrong, SourceRejected (the film breaks off) and SourceSuperseded (MediaCon
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 from typing import Any
 
@@ -13,7 +14,9 @@ from pipeline.aws import objects
 from pipeline.aws.faults import handles_faults
 from pipeline.media import outputs
 from pipeline.media.asset import Upload
+from pipeline.media.boxes import FIRST_BYTES
 from pipeline.media.keys import file_name
+from pipeline.media.source import Source
 from pipeline.settings import VerifySettings
 
 
@@ -22,14 +25,17 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     settings = VerifySettings.from_env()
     upload = Upload.from_state(event["upload"])
     objects.require_current(upload)
+    source, texts = Source.from_state(event["source"]), _texts(settings.outputs_bucket, upload.run_prefix)
     verified = outputs.verify(
-        texts=_texts(settings.outputs_bucket, upload.run_prefix),
+        texts=texts,
         sizes=objects.sizes_below(settings.outputs_bucket, upload.run_prefix),
         plan=event["plan"],
-        has_audio=bool(event["source"]["audio"]),
-        source_duration_ms=event["source"]["duration_ms"],
+        has_audio=bool(source.audio),
+        source_duration_ms=source.duration_ms,
         name=file_name(upload.key),
+        sound_ms=source.sound_ms,
     )
+    outputs.check_heads(texts, _heads(settings.outputs_bucket, upload.run_prefix, texts))
     return dataclasses.asdict(verified)
 
 
@@ -39,6 +45,18 @@ def _texts(bucket: str, prefix: str) -> dict[str, str]:
     for name in outputs.media_playlists(texts[outputs.manifests_needed()[0]]):
         texts[name] = _text(bucket, prefix + name)
     return texts
+
+
+def _heads(bucket: str, prefix: str, texts: dict[str, str]) -> dict[str, outputs.Head]:
+    """The first bytes of every track. A film may have forty tracks, so the reading is done side by side."""
+
+    def head(names: tuple[str, str]) -> outputs.Head:
+        init, first = (objects.read_start(bucket, prefix + name, FIRST_BYTES) for name in names)
+        return outputs.Head(init, first)
+
+    needed = outputs.heads_needed(texts)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        return dict(zip(needed, pool.map(head, needed.values()), strict=True))
 
 
 def _text(bucket: str, key: str) -> str:

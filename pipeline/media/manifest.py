@@ -56,6 +56,15 @@ class Variant:
 
 
 @dataclasses.dataclass(frozen=True)
+class Representation:
+    """One Representation of the MPD; width and height 0 for sound."""
+
+    width: int
+    height: int
+    codecs: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Segment:
     """One media segment; length 0 where the whole file is the segment."""
 
@@ -138,9 +147,15 @@ def mpd_duration_ms(mpd: str) -> int:
     return round(1000 * (((days * 24 + hours) * 60 + minutes) * 60 + seconds))
 
 
-def representations(mpd: str) -> int:
-    """How many representations the MPD offers, of picture and sound together."""
-    return len(list(_mpd_root(mpd).iter(_q("Representation"))))
+def representations(mpd: str) -> tuple[Representation, ...]:
+    """What the MPD offers, picture and sound together. Attributes may stand at the AdaptationSet for all in it."""
+    found = []
+    for adaptation in _mpd_root(mpd).iter(_q("AdaptationSet")):
+        for element in adaptation.iter(_q("Representation")):
+            said = {**adaptation.attrib, **element.attrib}
+            width, height = (_whole(said.get(name, "0"), f"the MPD's {name}") for name in ("width", "height"))
+            found.append(Representation(width, height, said.get("codecs", "")))
+    return tuple(found)
 
 
 def hls(multivariant: str, folder: str, captions: tuple[CaptionTrack, ...]) -> str:

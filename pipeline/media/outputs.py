@@ -5,6 +5,7 @@ they exist. Nothing is read here: `verify` hands in texts and sizes, so every ru
 
 Tolerances: MediaConvert keeps the last frame of a partial second and AAC rounds up to 1,024 samples, so manifests
 may differ from the source by half a second; beyond that, and beyond 2 % (at most ten seconds), the source broke off.
+Sound is held to the same measure, against what the source says of its sound.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.media import manifest
+from pipeline.media import boxes, manifest
 from pipeline.media.errors import OutputMissing, OutputWrong, SourceRejected
-from pipeline.media.job import AUDIO_MODIFIER, POSTER_BASE, STREAM_BASE
+from pipeline.media.job import AUDIO_MODIFIER, DOWNLOAD_BASE, POSTER_BASE, STREAM_BASE
 
 _TOLERANCE_MS = 500
 _TOLERANCE_SHARE = 0.02
 _TOLERANCE_MOST_MS = 10_000
+#: What MediaConvert wrote; captions and our own manifests lie in the same folder when a step is repeated.
+_ENCODED = (STREAM_BASE, POSTER_BASE, DOWNLOAD_BASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +40,14 @@ class Rendition:
 
 
 @dataclasses.dataclass(frozen=True)
+class Head:
+    """The beginning of a track: its init segment, and the first bytes (boxes.FIRST_BYTES) of its first segment."""
+
+    init: bytes
+    first: bytes
+
+
+@dataclasses.dataclass(frozen=True)
 class Verified:
     """Paths are relative to the run's folder."""
 
@@ -45,7 +56,7 @@ class Verified:
     renditions: tuple[Rendition, ...]
     has_audio: bool
     duration_ms: int
-    poster: str | None
+    poster: str
     download: str | None
     size_bytes: int
 
@@ -76,6 +87,18 @@ def media_playlists(multivariant: str) -> list[str]:
         raise OutputWrong("OUTPUT_WRONG", str(error), {"playlist": manifests_needed()[0]}) from error
 
 
+def heads_needed(texts: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """(init segment, first segment) of every media playlist, by the playlist's path. Raises OutputWrong."""
+    needed = {}
+    for path in media_playlists(_text(texts, manifests_needed()[0])):
+        playlist = _parsed(path, texts)
+        if playlist.init is None:
+            raise OutputWrong("OUTPUT_WRONG", f"{path} names no init segment (EXT-X-MAP)", {"playlist": path})
+        folder = posixpath.dirname(path)
+        needed[path] = (posixpath.join(folder, playlist.init), posixpath.join(folder, playlist.segments[0].uri))
+    return needed
+
+
 def verify(
     texts: Mapping[str, str],
     sizes: Mapping[str, int],
@@ -83,23 +106,25 @@ def verify(
     has_audio: bool,
     source_duration_ms: int,
     name: str,
+    sound_ms: int | None = None,
 ) -> Verified:
     """Compare what lies in the run's folder with the plan.
 
-    texts: manifests and media playlists by path; sizes: every object of the folder in bytes. Raises OutputMissing,
-    OutputWrong, or SourceRejected (INPUT_TRUNCATED) where the film is shorter than its own header promised.
+    texts: manifests and media playlists by path; sizes: every object of the folder in bytes; sound_ms: how long the
+    source's sound is, where the source says it. Raises OutputMissing, OutputWrong, or SourceRejected
+    (INPUT_TRUNCATED) where the film is shorter than its own header promised.
     """
     multivariant_path, mpd_path = manifests_needed()
     multivariant, mpd = _text(texts, multivariant_path), _text(texts, mpd_path)
     try:
         listed = {variant.uri: variant for variant in manifest.variants(multivariant)}
         audio = manifest.audio_uris(multivariant)
-        playlists = {path: manifest.media_playlist(_text(texts, path), path) for path in media_playlists(multivariant)}
         mpd_ms = manifest.mpd_duration_ms(mpd)
         offered = manifest.representations(mpd)
         manifest.dash(mpd, "", ())  # what publish will do must not fail there, after the point of no return
     except manifest.ManifestBroken as error:
         raise OutputWrong("OUTPUT_WRONG", str(error), {"folder": multivariant_path}) from error
+    playlists = {path: _parsed(path, texts) for path in media_playlists(multivariant)}
     for path, playlist in playlists.items():
         _check_playlist(path, playlist, sizes)
     renditions = tuple(_rendition(rung, listed, playlists, sizes) for rung in plan["rungs"])
@@ -109,17 +134,14 @@ def verify(
             f"{name} has sound, its streams have none",
             {"expected": f"{STREAM_BASE}{AUDIO_MODIFIER}.m3u8"},
         )
-    if offered < len(playlists):
-        raise OutputMissing(
-            "OUTPUT_MISSING",
-            f"{mpd_path} offers {offered} representations, {multivariant_path} has {len(playlists)} playlists",
-            {"manifest": mpd_path},
-        )
+    _check_offer(offered, renditions, len(playlists))
     lengths = {path: playlist.duration_ms for path, playlist in playlists.items()}
     duration_ms = max(lengths[path] for path in listed)
     _check_durations(lengths, duration_ms, set(audio))
     _check_mpd(mpd_path, mpd_ms, duration_ms, max(lengths.values()))
     _check_whole(duration_ms, source_duration_ms, name)
+    if sound_ms is not None:
+        _check_sound({path: lengths[path] for path in audio}, sound_ms)
     return Verified(
         hls=multivariant_path,
         dash=mpd_path,
@@ -128,8 +150,64 @@ def verify(
         duration_ms=duration_ms,
         poster=_poster(sizes),
         download=_download(plan, sizes),
-        size_bytes=sum(sizes.values()),
+        size_bytes=sum(size for path, size in sizes.items() if path.startswith(_ENCODED)),
     )
+
+
+def check_heads(texts: Mapping[str, str], heads: Mapping[str, Head]) -> None:
+    """Whether each track begins with a frame that can be decoded alone, in the codec that the manifests name.
+
+    heads by media playlist. Raises OutputWrong: a player would choose the wrong decoder, or show nothing at first.
+    """
+    multivariant_path, mpd_path = manifests_needed()
+    variants = manifest.variants(texts[multivariant_path])
+    pictures = {variant.uri: variant for variant in variants}
+    offered = {each.codecs for each in manifest.representations(texts[mpd_path])}
+    for path, head in heads.items():
+        try:
+            codec = boxes.codec(head.init)
+            if path in pictures and not boxes.starts_with_key_frame(head.init, head.first):
+                raise OutputWrong("OUTPUT_WRONG", f"{path} does not begin with a key frame", {"playlist": path})
+        except boxes.BoxesBroken as error:
+            raise OutputWrong("OUTPUT_WRONG", f"{path} does not begin as CMAF: {error}", {"playlist": path}) from error
+        claims = [pictures[path]] if path in pictures else variants
+        for claimed in [*(variant.codecs.split(",") for variant in claims), [*offered]]:
+            _check_codec(path, codec, claimed)
+
+
+def _check_codec(path: str, codec: str, claimed: list[str]) -> None:
+    claims = [claim.strip() for claim in claimed if claim.strip()]
+    if claims and not any(boxes.same_codec(claim, codec) for claim in claims):
+        said = ", ".join(sorted(claims))
+        raise OutputWrong("OUTPUT_WRONG", f"{path} is {codec}, the manifests say {said}", {"playlist": path})
+
+
+def _parsed(path: str, texts: Mapping[str, str]) -> manifest.MediaPlaylist:
+    try:
+        return manifest.media_playlist(_text(texts, path), path)
+    except manifest.ManifestBroken as error:
+        raise OutputWrong("OUTPUT_WRONG", str(error), {"playlist": path}) from error
+
+
+def _check_offer(
+    offered: tuple[manifest.Representation, ...], renditions: tuple[Rendition, ...], playlists: int
+) -> None:
+    """DASH viewers must get what HLS viewers get: as many tracks, and every size among them."""
+    multivariant_path, mpd_path = manifests_needed()
+    if len(offered) < playlists:
+        raise OutputMissing(
+            "OUTPUT_MISSING",
+            f"{mpd_path} offers {len(offered)} representations, {multivariant_path} has {playlists} playlists",
+            {"manifest": mpd_path},
+        )
+    sizes = {(each.width, each.height) for each in offered}
+    for rendition in renditions:
+        if (rendition.width, rendition.height) not in sizes:
+            raise OutputWrong(
+                "OUTPUT_WRONG",
+                f"{mpd_path} offers no {rendition.width}x{rendition.height}, {multivariant_path} does",
+                {"manifest": mpd_path, "rendition": rendition.name},
+            )
 
 
 def _text(texts: Mapping[str, str], path: str) -> str:
@@ -207,7 +285,7 @@ def _check_mpd(path: str, mpd_ms: int, picture_ms: int, longest_ms: int) -> None
 
 
 def _check_whole(duration_ms: int, source_ms: int, name: str) -> None:
-    if source_ms - duration_ms > max(_TOLERANCE_MS, min(source_ms * _TOLERANCE_SHARE, _TOLERANCE_MOST_MS)):
+    if _is_short(duration_ms, source_ms):
         raise SourceRejected(
             "INPUT_TRUNCATED",
             f"{name} promises {source_ms / 1000:.1f} s and breaks off after {duration_ms / 1000:.1f} s",
@@ -215,12 +293,28 @@ def _check_whole(duration_ms: int, source_ms: int, name: str) -> None:
         )
 
 
-def _poster(sizes: Mapping[str, int]) -> str | None:
-    """The last capture: the first is the film's first frame, and films begin black."""
+def _check_sound(durations: Mapping[str, int], sound_ms: int) -> None:
+    for path, duration in durations.items():
+        if _is_short(duration, sound_ms):
+            raise OutputWrong(
+                "OUTPUT_WRONG",
+                f"the sound ends after {duration / 1000:.1f} s, the source's lasts {sound_ms / 1000:.1f} s",
+                {"playlist": path, "promised_ms": sound_ms, "found_ms": duration},
+            )
+
+
+def _is_short(found_ms: int, promised_ms: int) -> bool:
+    return promised_ms - found_ms > max(_TOLERANCE_MS, min(promised_ms * _TOLERANCE_SHARE, _TOLERANCE_MOST_MS))
+
+
+def _poster(sizes: Mapping[str, int]) -> str:
+    """The last capture: the first is the film's first frame, and films begin black. Every plan promises one."""
     captures = sorted(
         path for path, size in sizes.items() if path.startswith(f"{POSTER_BASE}.") and path.endswith(".jpg") and size
     )
-    return captures[-1] if captures else None
+    if not captures:
+        raise OutputMissing("OUTPUT_MISSING", "no poster was captured", {"expected": f"{POSTER_BASE}.0000000.jpg"})
+    return captures[-1]
 
 
 def _download(plan: Mapping[str, Any], sizes: Mapping[str, int]) -> str | None:

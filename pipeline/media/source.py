@@ -51,9 +51,12 @@ class VideoTrack:
 
 @dataclasses.dataclass(frozen=True)
 class AudioTrack:
+    """duration_ms is None where the container does not say it for each track (Matroska)."""
+
     codec: str
     channels: int
     language: str
+    duration_ms: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +107,12 @@ class Source:
                 f"{name} lasts {self.duration_ms} ms; the shortest film we publish is {_SHORTEST_MS} ms",
                 {"duration_ms": self.duration_ms},
             )
+
+    @property
+    def sound_ms(self) -> int | None:
+        """How long viewers hear the first audio track, as the source promises; None where there is none, or no word."""
+        said = self.audio[0].duration_ms if self.audio else None
+        return None if said is None else min(said, self.duration_ms)
 
     def as_state(self) -> dict[str, Any]:
         """JSON for the state machine: fractions as "30000/1001"."""
@@ -192,6 +201,7 @@ def _audio(track: dict[str, Any]) -> AudioTrack:
         codec=track.get("Codec") or "UNKNOWN",
         channels=properties.get("Channels") or 2,
         language=properties.get("LanguageCode") or "und",
+        duration_ms=round(1000 * track["Duration"]) if track.get("Duration") else None,
     )
 
 

@@ -22,6 +22,7 @@ from pipeline.media import errors
 from pipeline.media.asset import Upload
 from pipeline.media.errors import OutputMissing, OutputWrong, ServiceThrottled, SourceRejected, SourceSuperseded
 from tests.aws.world import refusal
+from tests.media import tracks
 from tests.media.films import BUCKET, OUTPUTS, picture, probed, sound, upload
 from tests.media.test_captions import SRT
 from tests.media.test_outputs import mpd, playlist
@@ -59,10 +60,17 @@ def encode(film: Upload, rungs: list[dict[str, Any]], seconds: tuple[float, ...]
         name = f"stream_{rung['name']}"
         texts[f"{name}.m3u8"] = playlist(name, seconds=list(seconds))
         lines.append(f"#EXT-X-STREAM-INF:BANDWIDTH=1000,RESOLUTION={rung['width']}x{rung['height']}\n{name}.m3u8")
-    texts |= {"stream.m3u8": "\n".join(lines) + "\n", "stream.mpd": mpd(sum(seconds), len(rungs) + 1)}
+    texts |= {
+        "stream.m3u8": "\n".join(lines) + "\n",
+        "stream.mpd": mpd(sum(seconds), [(rung["width"], rung["height"]) for rung in rungs]),
+    }
     pieces = {line for text in texts.values() for line in text.replace('"', "\n").split() if ".cmf" in line}
-    for name, body in {**texts, **dict.fromkeys(pieces, "x"), "poster.0000001.jpg": "jpg"}.items():
-        client("s3").put_object(Bucket=OUTPUTS, Key=film.run_prefix + name, Body=body.encode())
+    bodies = {name: text.encode() for name, text in texts.items()}
+    for name in pieces:
+        heads = tracks.AUDIO_INIT if name.endswith(".cmfa") else tracks.VIDEO_INIT
+        bodies[name] = heads if "init." in name else tracks.segment()
+    for name, body in {**bodies, "poster.0000001.jpg": b"jpg"}.items():
+        client("s3").put_object(Bucket=OUTPUTS, Key=film.run_prefix + name, Body=body)
 
 
 def run(film: Upload, until: str) -> dict[str, Any]:
@@ -168,7 +176,6 @@ def test_content_types_are_what_players_and_cloudfront_expect(table, answers):
 def test_every_step_may_run_twice(table, answers):
     film = put()
     first, second = run(film, "playback"), run(film, "playback")
-    assert first["verified"].pop("size_bytes") < second["verified"].pop("size_bytes"), "our own manifests lie there now"
     assert first == second
 
 

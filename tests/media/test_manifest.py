@@ -66,8 +66,14 @@ def test_durations_of_the_mpd(written, milliseconds):
     assert manifest.mpd_duration_ms(MPD.replace('Duration="PT10.010S"', f'Duration="{written}"', 1)) == milliseconds
 
 
-def test_every_representation_is_counted():
-    assert manifest.representations(MPD) == 3
+def test_every_representation_is_read_with_what_its_set_says_for_all():
+    pictures = ((1920, 1080, "avc1.640028"), (640, 360, "avc1.64001E"))
+    assert manifest.representations(MPD) == (
+        *(manifest.Representation(*each) for each in pictures),
+        manifest.Representation(0, 0, "mp4a.40.2"),
+    )
+    shared = MPD.replace(' codecs="mp4a.40.2"', "").replace('lang="eng"', 'lang="eng" codecs="mp4a.40.5"')
+    assert manifest.representations(shared)[2].codecs == "mp4a.40.5"
 
 
 BAD_MULTIVARIANT = {

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.media import outputs
 from pipeline.media.errors import OutputMissing, OutputWrong, SourceRejected, VodError
+from tests.media import tracks
 
 RUNGS = [("720p", 1280, 720), ("360p", 640, 360)]
 PLAN = {"rungs": [{"name": name, "width": width, "height": height} for name, width, height in RUNGS], "download": None}
@@ -22,11 +23,16 @@ def playlist(name: str, extension: str = "cmfv", seconds: list[float] = SEGMENT_
     return "\n".join([*lines, "#EXT-X-ENDLIST"]) + "\n"
 
 
-def mpd(seconds: float = 10.0, representations: int = 3) -> str:
+def mpd(seconds: float = 10.0, sizes: list[tuple[int, int]] | None = None, audio: bool = True) -> str:
+    sizes = [(width, height) for _, width, height in RUNGS] if sizes is None else sizes
+    pictures = "".join(
+        f'<Representation id="{number}" width="{width}" height="{height}" codecs="avc1.64001F"/>'
+        for number, (width, height) in enumerate(sizes)
+    )
+    sound = '<AdaptationSet><Representation id="sound" codecs="mp4a.40.2"/></AdaptationSet>' if audio else ""
     return (
-        f'<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" mediaPresentationDuration="PT{seconds}S"><Period><AdaptationSet>'
-        + "".join(f'<Representation id="{number}"/>' for number in range(representations))
-        + "</AdaptationSet></Period></MPD>"
+        f'<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" mediaPresentationDuration="PT{seconds}S"><Period>'
+        f"<AdaptationSet>{pictures}</AdaptationSet>{sound}</Period></MPD>"
     )
 
 
@@ -39,7 +45,7 @@ class Run:
             for name, width, height in RUNGS
         )
         sound = '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="English",URI="stream_audio.m3u8"\n' if audio else ""
-        self.texts = {"stream.m3u8": "#EXTM3U\n" + sound + named, "stream.mpd": mpd(representations=3 if audio else 2)}
+        self.texts = {"stream.m3u8": "#EXTM3U\n" + sound + named, "stream.mpd": mpd(audio=audio)}
         self.texts |= {f"stream_{name}.m3u8": playlist(f"stream_{name}") for name, _, _ in RUNGS}
         if audio:
             self.texts["stream_audio.m3u8"] = playlist("stream_audio", "cmfa")
@@ -140,9 +146,19 @@ HALF_OUTPUTS = {
     "the MPD is torn": (lambda run: run.texts.update({"stream.mpd": mpd()[:90]}), OutputWrong, "MPD"),
     "the MPD has no Period": (replace("stream.mpd", "Period", "Era"), OutputWrong, "no Period"),
     "the MPD offers less": (
-        lambda run: run.texts.update({"stream.mpd": mpd(representations=2)}),
+        lambda run: run.texts.update({"stream.mpd": mpd(audio=False)}),
         OutputMissing,
         "stream.mpd offers 2",
+    ),
+    "the MPD offers another size": (
+        lambda run: run.texts.update({"stream.mpd": mpd(sizes=[(1280, 720), (640, 358)])}),
+        OutputWrong,
+        "stream.mpd offers no 640x360",
+    ),
+    "no poster was captured": (
+        lambda run: [run.sizes.pop(f"poster.000000{number}.jpg") for number in (0, 1)],
+        OutputMissing,
+        "no poster",
     ),
     "the sound is not listed": (
         replace("stream.m3u8", "TYPE=AUDIO", "TYPE=VIDEO"),
@@ -242,6 +258,70 @@ def test_sound_may_end_before_the_picture_or_after_it():
         assert run.verify().duration_ms == 10_000
 
 
+@pytest.mark.parametrize(
+    ("promised_ms", "heard_s", "whole"),
+    [
+        (None, 4.0, True),
+        (10_000, 9.5, True),
+        (10_000, 9.4, False),
+        (5_000, 5.0, True),  # the source's own sound ends before the picture
+        (5_000, 4.0, False),
+    ],
+)
+def test_sound_that_stops_before_the_sources_does_is_noticed(promised_ms, heard_s, whole):
+    run = Run()
+    run.texts["stream_audio.m3u8"] = playlist("stream_audio", "cmfa", [heard_s])
+    if whole:
+        assert run.verify(sound_ms=promised_ms).has_audio
+        return
+    with pytest.raises(OutputWrong, match=r"the sound ends after"):
+        run.verify(sound_ms=promised_ms)
+
+
+# The first bytes -----------------------------------------------------------------------------------------------------
+
+
+def heads(**changed: outputs.Head) -> dict[str, outputs.Head]:
+    found = {f"stream_{name}.m3u8": outputs.Head(tracks.VIDEO_INIT, tracks.segment()) for name, _, _ in RUNGS}
+    found["stream_audio.m3u8"] = outputs.Head(tracks.AUDIO_INIT, tracks.segment())
+    return {**found, **{f"stream_{name}.m3u8": head for name, head in changed.items()}}
+
+
+def test_the_bytes_to_read_are_each_tracks_init_and_first_segment():
+    assert outputs.heads_needed(Run().texts) == {
+        f"stream_{name}.m3u8": (f"stream_{name}init.{kind}", f"stream_{name}_000000001.{kind}")
+        for name, kind in (("360p", "cmfv"), ("720p", "cmfv"), ("audio", "cmfa"))
+    }
+
+
+def test_tracks_that_begin_as_the_manifests_say_are_good():
+    outputs.check_heads(Run().texts, heads())
+
+
+NO_KEY_FRAME = tracks.segment(trun=tracks.full("trun", 0x5, tracks.words(1, 0, tracks.NON_SYNC)))
+FALSE_HEADS = {
+    "stream_360p.m3u8 does not begin with a key frame": ("360p", outputs.Head(tracks.VIDEO_INIT, NO_KEY_FRAME)),
+    "stream_720p.m3u8 is avc1.640028": ("720p", outputs.Head(tracks.init(tracks.avc("640028")), tracks.segment())),
+    "stream_audio.m3u8 is mp4a.40.5": ("audio", outputs.Head(tracks.init(tracks.aac(5)), tracks.segment())),
+    "stream_360p.m3u8 does not begin as CMAF": ("360p", outputs.Head(b"<html>", tracks.segment())),
+    "there is no moof": ("720p", outputs.Head(tracks.VIDEO_INIT, b"")),
+}
+
+
+@pytest.mark.parametrize("says", FALSE_HEADS)
+def test_a_track_that_does_not_begin_as_the_manifests_say_is_stopped(says):
+    name, head = FALSE_HEADS[says]
+    with pytest.raises(OutputWrong, match=re.escape(says)):
+        outputs.check_heads(Run().texts, heads(**{name: head}))
+
+
+def test_a_codec_that_only_the_mpd_names_wrongly_is_stopped_too():
+    run = Run()
+    run.texts["stream.mpd"] = run.texts["stream.mpd"].replace("mp4a.40.2", "ec-3")
+    with pytest.raises(OutputWrong, match=r"stream_audio\.m3u8 is mp4a\.40\.2"):
+        outputs.check_heads(run.texts, heads())
+
+
 # Extras --------------------------------------------------------------------------------------------------------------
 
 
@@ -249,8 +329,13 @@ def test_the_poster_is_the_last_capture_that_has_bytes():
     run = Run()
     run.sizes["poster.0000001.jpg"] = 0
     assert run.verify().poster == "poster.0000000.jpg"
-    run.sizes = {name: size for name, size in run.sizes.items() if not name.startswith("poster")}
-    assert run.verify().poster is None
+
+
+def test_what_publish_and_convert_put_into_the_folder_is_not_counted():
+    run = Run()
+    before = run.verify().size_bytes
+    run.sizes |= {"index.m3u8": 900, "index.mpd": 900, "asset.json": 900, "captions/en.vtt": 900}
+    assert run.verify().size_bytes == before
 
 
 def test_a_download_that_was_asked_for_must_be_there():
