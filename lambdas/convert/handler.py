@@ -1,7 +1,7 @@
 """Convert captions: every sidecar becomes a WebVTT file and a media playlist in the run's folder.
 
 In: {upload, captions, duration_ms}. Out: a list of caption tracks with their warnings. A sidecar that cannot be read
-is left out with a warning: captions never hold a film back.
+is left out with a warning: captions never hold a film back. Of many warnings the first are kept.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pipeline.media import captions, keys, manifest
 from pipeline.media.asset import Upload
 from pipeline.media.errors import OutputMissing, SourceRejected
 from pipeline.settings import ConvertSettings
+
+_MOST_WARNINGS = 5
 
 
 @handles_faults
@@ -37,7 +39,12 @@ def _convert(upload: Upload, sidecar: dict[str, Any], duration_ms: int, bucket: 
     objects.write_once(bucket, upload.run_prefix + track.vtt, parsed.as_vtt(), "text/vtt")
     playlist = manifest.caption_playlist(keys.file_name(track.vtt), duration_ms)
     objects.write_once(bucket, upload.run_prefix + track.playlist, playlist, "application/vnd.apple.mpegurl")
-    return {"file": name, **dataclasses.asdict(track), "warnings": list(parsed.warnings)}
+    return {"file": name, **dataclasses.asdict(track), "warnings": _first(parsed.warnings)}
+
+
+def _first(warnings: tuple[str, ...]) -> list[str]:
+    more = len(warnings) - _MOST_WARNINGS
+    return [*warnings[:_MOST_WARNINGS], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _track(sidecar: dict[str, Any], taken: set[str]) -> manifest.CaptionTrack:

@@ -1,6 +1,8 @@
 """Ingest upload: open the asset's record and find what came with the film.
 
-In: {upload}. Out: the `asset` part {title, captions}. Raises SourceRejected (missing, empty) and SourceSuperseded.
+In: {upload}. Out: the `asset` part {title, captions, captions_left_out}. At most 40 sidecars are taken, because the
+state may not exceed 256 KiB and a key may have 1,024 bytes; the receipt says how many were left out. Raises
+SourceRejected (missing, empty) and SourceSuperseded.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from pipeline.media.asset import Upload
 from pipeline.media.errors import SourceRejected
 from pipeline.settings import IngestSettings
 
+_MOST_CAPTIONS = 40
+
 
 @handles_faults
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -28,7 +32,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     table.open_asset(upload, title)
     table.mark(upload, "transcoding")
     pointers.show(settings.outputs_bucket, upload, title, "processing")
-    return {"title": title, "captions": _captions(upload)}
+    captions = _captions(upload)
+    left_out = len(captions) - _MOST_CAPTIONS
+    return {"title": title, "captions": captions[:_MOST_CAPTIONS], "captions_left_out": max(0, left_out)}
 
 
 def _captions(upload: Upload) -> list[dict[str, Any]]:

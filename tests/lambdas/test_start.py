@@ -76,6 +76,14 @@ def test_two_uploads_of_one_key_are_two_executions_of_one_asset(states):
     assert len({each["upload"]["asset_id"] for each in states.started.values()}) == 1
 
 
+def test_events_that_come_in_the_wrong_order_start_the_same_executions(states, table):
+    older, newer = event(sequencer="0A"), event(sequencer="0A1", **{"version-id": "second"})
+    handler(batch(newer, older, newer), None)
+    assert len(states.started) == 2
+    orders = {name: each["upload"]["order"] for name, each in states.started.items()}
+    assert orders[Upload.from_event(older).execution_name] < orders[Upload.from_event(newer).execution_name]
+
+
 @pytest.mark.parametrize("key", ["uploads/film.en.srt", "uploads/", "uploads/.DS_Store", "receipts/film.json"])
 def test_what_is_no_film_is_let_go(states, key):
     assert handler(batch(event(key)), None) == {"batchItemFailures": []} and not states.started

@@ -125,6 +125,7 @@ def test_a_film_with_captions_is_published(table, answers):
                 ("fr.forced.vtt", "fr", ["forced"]),
             ]
         ],
+        "captions_left_out": 0,
     }
     assert state["source"]["container"] == "quicktime" and state["source"]["video"]["frame_rate"] == "30"
     assert [rung["name"] for rung in state["plan"]["rungs"]] == ["1080p", "720p", "540p", "360p", "270p"]
@@ -331,6 +332,39 @@ def test_a_rejected_upload_tells_its_owner_everywhere_the_same(table):
     assert table.version(film)["status"] == "rejected"
     assert stored(BUCKET, "receipts/team/Gar\u00e7on & Fille (+).mov.json")["error"] == rejection
     assert asset_json(film)["status"] == "rejected"
+
+
+def counted(capsys) -> dict[str, Any]:
+    (line,) = capsys.readouterr().out.splitlines()
+    return json.loads(line)
+
+
+def test_a_rejection_is_counted_because_its_execution_ends_green(table, capsys):
+    film = put(body=b"")
+    reject({"upload": film.as_state(), "error": caught(SourceRejected("INPUT_EMPTY", "m"))}, None)
+    metrics = counted(capsys)
+    assert (metrics["UploadsRejected"], metrics["Stack"], metrics["Code"]) == (1, "Vod", "INPUT_EMPTY")
+    (described,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert described == {
+        "Namespace": "Vod",
+        "Dimensions": [["Stack"], ["Stack", "Code"]],
+        "Metrics": [{"Name": "UploadsRejected", "Unit": "Count"}],
+    }
+
+
+def test_a_superseded_upload_is_counted_and_noted(table, capsys):
+    film = put()
+    event = {"upload": film.as_state(), "error": caught(SourceSuperseded("SOURCE_SUPERSEDED", "m"))}
+    assert report(event, None)["status"] == "superseded"
+    assert counted(capsys)["UploadsSuperseded"] == 1 and table.version(film)["status"] == "superseded"
+
+
+def test_what_was_cancelled_is_not_called_superseded_afterwards(table):
+    film = put()
+    table.register(film)
+    table.cancel(film)
+    report({"upload": film.as_state(), "error": caught(SourceSuperseded("RUN_CANCELLED", "m"))}, None)
+    assert table.version(film)["status"] == "cancelled"
 
 
 def test_a_rejected_replacement_leaves_the_older_film_playing(table, answers):
