@@ -2,7 +2,7 @@
 
 In: {upload}. Out: the `asset` part {title, captions, captions_left_out}. At most 40 sidecars are taken, because the
 state may not exceed 256 KiB and a key may have 1,024 bytes; the receipt says how many were left out. Raises
-SourceRejected (missing, empty) and SourceSuperseded.
+SourceRejected (missing, empty) and SourceSuperseded (replaced, or cancelled).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipeline.aws.faults import handles_faults
 from pipeline.aws.table import AssetTable
 from pipeline.media import keys
 from pipeline.media.asset import Upload
-from pipeline.media.errors import SourceRejected
+from pipeline.media.errors import SourceRejected, SourceSuperseded
 from pipeline.settings import IngestSettings
 
 _MOST_CAPTIONS = 40
@@ -30,7 +30,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     title = keys.title(upload.key)
     table = AssetTable(settings.table)
     table.open_asset(upload, title)
-    table.mark(upload, "transcoding")
+    if not table.mark(upload, "transcoding"):
+        raise SourceSuperseded("RUN_CANCELLED", "this run was cancelled, or a later one has begun", {"run": upload.run})
     pointers.show(settings.outputs_bucket, upload, title, "processing")
     captions = _captions(upload)
     left_out = len(captions) - _MOST_CAPTIONS

@@ -29,7 +29,7 @@ def start(event: dict[str, Any], settings: StartSettings) -> str | None:
         return None
     table = AssetTable(settings.table)
     registered = table.register(upload)
-    if registered.get("execution_arn"):
+    if registered.get("execution_arn") or registered["status"] == "cancelled":
         return None
     arn = executions.start(upload.with_revision(int(registered["revision"])), settings.state_machine_arn)
     table.started(upload, arn)

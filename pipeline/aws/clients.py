@@ -15,6 +15,10 @@ from botocore.config import Config
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=55)
 
 
+#: An invocation answers when the function has: up to its own timeout, and asking again would be a second one.
+_INVOKING = _CONFIG.merge(Config(retries={"total_max_attempts": 1}, read_timeout=310))
+
+
 @functools.cache
 def client(service: str) -> Any:
-    return boto3.client(service, config=_CONFIG)
+    return boto3.client(service, config=_INVOKING if service == "lambda" else _CONFIG)

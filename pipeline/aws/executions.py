@@ -52,6 +52,10 @@ def running(state_machine_arn: str) -> set[str]:
     return {execution["executionArn"] for page in found for execution in page["executions"]}
 
 
+def is_running(execution_arn: str) -> bool:
+    return (find(execution_arn) or {}).get("status") == "RUNNING"
+
+
 def stop(execution_arn: str, error: str, cause: str) -> None:
     """Stop an execution; one that has ended stays as it ended."""
     try:

@@ -1,4 +1,4 @@
-"""The command line: words in, one of three commands out, an exit status back."""
+"""The command line: words in, one command out, an exit status back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
 
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         return INTERRUPTED
     except _users_mistakes() as error:
         console.print(f"[bold red]vod:[/] {error}", soft_wrap=True)
-        return USAGE if isinstance(error, NotAFile) else FAILED
+        return USAGE if isinstance(error, NotAFile) or type(error).__name__ in _USAGE_ERRORS else FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,6 +64,43 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--edge-port", type=int, help="port of the CloudFront stand-in (default 8080, or the next free one)"
         )
+    _add_operations(commands)
+    return parser
+
+
+def _add_operations(commands: Any) -> None:
+    """What operators do to a pipeline that runs elsewhere; each name is a function of pipeline.cli.operate."""
+    cancel = _operation(commands, "cancel", "cancel", "stop a run, cancel its jobs and remove what it made")
+    cancel.add_argument("name", metavar="ASSET|EXECUTION", help="an asset's id, or an execution's name or ARN")
+    retry = _operation(
+        commands, "retry", "retry", "let a failed run go on at its red box, or begin the upload's next run"
+    )
+    retry.add_argument("name", metavar="ASSET|EXECUTION", help="an asset's id, or an execution's name or ARN")
+    sweep = _operation(commands, "sweep", "sweep", "finish now what somebody left unfinished, and say what it was")
+    sweep.add_argument(
+        "--grace", type=int, metavar="SECONDS", help="take up what is older than this (default 120: nobody's hands)"
+    )
+    replay = _operation(commands, "replay", "replay_letters", "send dead letters back to where they came from")
+    replay.add_argument("queue", nargs="?", default="all", choices=["uploads", "jobs", "record", "sweep", "all"])
+    ingest = _operation(commands, "ingest", "ingest", "announce films that lie in the sources bucket already")
+    ingest.add_argument("prefix", metavar="PREFIX", help="where they lie: uploads/, or something below it")
+
+
+def _operation(commands: Any, name: str, function: str, help_text: str) -> argparse.ArgumentParser:
+    def run(options: argparse.Namespace, console: Console) -> int:
+        from pipeline.cli import operate
+
+        return getattr(operate, function)(options, console)
+
+    parser = commands.add_parser(
+        name,
+        help=help_text,
+        epilog="It speaks to the pipeline that `vod up` keeps running here, or to a deployed stack. "
+        "Exit status: 0 done, 1 not possible now, 2 no such thing",
+    )
+    parser.add_argument("--stack", metavar="NAME", help="a deployed stack, in the account your AWS settings choose")
+    parser.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+    parser.set_defaults(command=run)
     return parser
 
 
@@ -98,9 +135,17 @@ def _users_mistakes() -> tuple[type[Exception], ...]:
     return tuple(mistakes)
 
 
+#: Of the errors below, those that a better command line would have avoided.
+_USAGE_ERRORS = ("NothingByThatName", "NotUnderUploads")
+
 #: Modules that take long to import name their errors here; one that was never imported cannot have raised.
 _LAZY_ERRORS = {
+    "pipeline.aws.existing": ("NotUnderUploads", "QueueRefused"),
+    "pipeline.aws.operate": ("NothingByThatName", "NotNow"),
+    "pipeline.aws.replay": ("ReplayRefused",),
     "pipeline.bundle": ("PlayerNotBuilt",),
+    "pipeline.cli.operate": ("OperationFailed",),
+    "pipeline.cli.world": ("NoPipeline",),
     "pipeline.local.demo_film": ("DemoFilmFailed",),
     "pipeline.local.deploy": ("DeployFailed",),
     "pipeline.local.emulators": ("EmulatorVersion",),

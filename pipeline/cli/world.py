@@ -1,6 +1,6 @@
-"""Where films go: the stack that this process starts, or one that `vod up` already keeps running.
+"""Where films go: the stack that this process starts, one that `vod up` already keeps running, or one in AWS.
 
-Both are spoken to through the AWS API alone, so that what is seen here is what any S3 client would see. `vod up`
+All are spoken to through the AWS API alone, so that what is seen here is what any S3 client would see. `vod up`
 leaves its address in up.json; a `vod run` in the same home finds it there and asks it whether it is alive.
 """
 
@@ -18,6 +18,9 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from pipeline.aws import clients
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +34,57 @@ class World:
 
     def client(self, service: str) -> Any:
         return _client(service, self.endpoint_url)
+
+
+class NoPipeline(Exception):
+    """There is no pipeline to speak to; the message says how to come by one."""
+
+
+def attached(home: Path, stack: str | None) -> World:
+    """A pipeline that runs elsewhere: the stack of this name (or VOD_STACK's), else the one `vod up` keeps running.
+
+    Where AWS_ENDPOINT_URL points to somebody's pipeline, its stack is the one that is meant.
+    """
+    name = stack or os.environ.get("VOD_STACK")
+    if not name:
+        running = _running(home)
+        if running:
+            return running
+        if "AWS_ENDPOINT_URL" not in os.environ:
+            raise NoPipeline("no pipeline runs in this home: start `vod up`, or name a deployed stack with --stack")
+        name = "Vod"
+    return _deployed(name)
+
+
+def _deployed(name: str) -> World:
+    """A stack by its name, in the account and region that the SDK's own settings choose."""
+    try:
+        (stack,) = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        raise NoPipeline(f"stack {name}: {error.response['Error'].get('Message', error)}") from error
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+    if "StateMachineArn" not in outputs:
+        raise NoPipeline(f"stack {name} is {stack['StackStatus']} and has no outputs of this pipeline")
+    return World("", outputs["DeliveryUrl"], outputs, shared=True)
+
+
+@contextlib.contextmanager
+def spoken_to(world: World) -> Iterator[World]:
+    """Within the block pipeline.aws speaks to this world: through the SDK's own variables, as a function does."""
+    ours = {}
+    if world.endpoint_url:
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+        ours = {"AWS_ENDPOINT_URL": world.endpoint_url, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+        ours |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    clients.client.cache_clear()
+    try:
+        yield world
+    finally:
+        clients.client.cache_clear()
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 @functools.cache

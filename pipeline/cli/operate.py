@@ -1,0 +1,124 @@
+"""`vod cancel`, `retry`, `sweep`, `replay`, `ingest`: what operators do to a pipeline that runs elsewhere.
+
+The pipeline is the one that `vod up` keeps running in this home, or a deployed stack (--stack, VOD_STACK). Both are
+spoken to with the AWS API by the code that runs in Lambda too. Each command prints what it did, or with --json one
+object, and exits with 0; a mistake, or something that stands against it, is one sentence and 2 or 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from pipeline.aws import existing, operate, replay
+from pipeline.aws.clients import client
+from pipeline.cli.world import World, attached, spoken_to
+from pipeline.local.home import default_home
+
+QUEUES = ("uploads", "jobs", "record", "sweep")
+
+
+class OperationFailed(Exception):
+    """AWS refused, or could not be reached; the message is AWS's own."""
+
+
+def command(
+    work: Callable[[World, argparse.Namespace], dict[str, Any]], tell: Callable[[dict[str, Any]], list[str]]
+) -> Callable[[argparse.Namespace, Console], int]:
+    """A command of the command line: find the pipeline, do the work, print what came of it."""
+
+    def run(options: argparse.Namespace, console: Console) -> int:
+        try:
+            with spoken_to(attached(default_home(), options.stack)) as world:
+                result = work(world, options)
+        except (ClientError, BotoCoreError) as error:
+            raise OperationFailed(str(error)) from error
+        if options.json:
+            print(json.dumps(result, ensure_ascii=False), flush=True)
+        else:
+            for line in tell(result):
+                console.print(line, markup=False, soft_wrap=True)
+        return 0
+
+    return run
+
+
+def _cancel(world: World, options: argparse.Namespace) -> dict[str, Any]:
+    return {"cancelled": operate.cancel(options.name, _place(world))}
+
+
+def _tell_cancelled(result: dict[str, Any]) -> list[str]:
+    return [
+        f"cancelled {run['execution']}: {len(run['cancelled_jobs'])} jobs stopped, "
+        f"{run['removed_objects']} objects removed"
+        for run in result["cancelled"]
+    ]
+
+
+def _retry(world: World, options: argparse.Namespace) -> dict[str, Any]:
+    return operate.retry(options.name, _place(world))
+
+
+def _tell_retried(result: dict[str, Any]) -> list[str]:
+    return [f"{result['how']}: {result['execution']}"]
+
+
+def _sweep(world: World, options: argparse.Namespace) -> dict[str, Any]:
+    event = {} if options.grace is None else {"grace_seconds": options.grace}
+    answer = client("lambda").invoke(FunctionName=world.outputs["SweepFunction"], Payload=json.dumps(event).encode())
+    said = answer["Payload"].read().decode()
+    if answer.get("FunctionError"):
+        raise OperationFailed(f"the sweep failed: {said[:1000]}")
+    return json.loads(said)
+
+
+def _tell_swept(report: dict[str, Any]) -> list[str]:
+    counts = [f"{count} x {what}" for what, count in report["counts"].items()] or ["nothing was left unfinished"]
+    trouble = [f"could not see to {each}" for each in report["trouble"]]
+    rest = [] if report["finished"] else ["time did not suffice; the next sweep does the rest"]
+    return [*counts, *(f"  {each}" for each in report["did"]), *trouble, *rest]
+
+
+def _replay(world: World, options: argparse.Namespace) -> dict[str, Any]:
+    wanted, outputs = QUEUES if options.queue == "all" else (options.queue,), world.outputs
+    ways: dict[str, Callable[[], int]] = {
+        "uploads": lambda: replay.to_queue(outputs["UploadsDeadLettersUrl"], outputs["UploadsQueueUrl"]),
+        "jobs": lambda: replay.to_queue(outputs["JobsDeadLettersUrl"], outputs["JobsQueueUrl"]),
+        "record": lambda: replay.to_function(outputs["RecordDeadLettersUrl"], outputs["RecordFunction"]),
+        "sweep": lambda: replay.to_function(outputs["SweepDeadLettersUrl"], outputs["SweepFunction"]),
+    }
+    return {name: ways[name]() for name in wanted}
+
+
+def _tell_replayed(result: dict[str, Any]) -> list[str]:
+    return [f"{name}: {count} sent once more" for name, count in result.items()]
+
+
+def _ingest(world: World, options: argparse.Namespace) -> dict[str, Any]:
+    return existing.announce(world.outputs["SourcesBucket"], options.prefix, world.outputs["UploadsQueueUrl"])
+
+
+def _tell_ingested(result: dict[str, Any]) -> list[str]:
+    left_out = f"; {result['left_out']} objects are no films" if result["left_out"] else ""
+    return [f"{result['sent']} films announced{left_out}; those that came in before start nothing"]
+
+
+cancel = command(_cancel, _tell_cancelled)
+retry = command(_retry, _tell_retried)
+sweep = command(_sweep, _tell_swept)
+replay_letters = command(_replay, _tell_replayed)
+ingest = command(_ingest, _tell_ingested)
+
+
+def _place(world: World) -> operate.Place:
+    return operate.Place(
+        table=world.outputs["AssetsTable"],
+        outputs_bucket=world.outputs["OutputsBucket"],
+        state_machine_arn=world.outputs["StateMachineArn"],
+        mediaconvert_queue_arn=world.outputs["MediaConvertQueueArn"],
+    )
