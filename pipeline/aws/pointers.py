@@ -20,6 +20,7 @@ from pipeline.media.errors import PointerContended
 from pipeline.media.playback import may_replace, unpublished
 
 ASSET_JSON = "asset.json"
+_LOOKS = 4
 CONTENT_TYPES = {
     "index.m3u8": "application/vnd.apple.mpegurl",
     "index.mpd": "application/dash+xml",
@@ -86,8 +87,18 @@ def _says_removed(body: bytes | None) -> bool:
 def show(bucket: str, upload: Upload, title: str, status: str) -> bool:
     """Let asset.json say "processing", "rejected" or "failed", unless something plays there or a newer upload spoke.
 
-    True if it was written.
+    True if it was written. Two who speak at once (an operator's cancel, and what records the stop) both read again and
+    decide again; PointerContended where that never ends.
     """
+    for _ in range(_LOOKS - 1):
+        try:
+            return _show(bucket, upload, title, status)
+        except PointerContended:
+            continue
+    return _show(bucket, upload, title, status)
+
+
+def _show(bucket: str, upload: Upload, title: str, status: str) -> bool:
     key = keys.pointer_prefix(upload.asset_id) + ASSET_JSON
     body, etag = objects.read_with_etag(bucket, key)
     new = unpublished(upload, title, status)

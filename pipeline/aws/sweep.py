@@ -190,7 +190,7 @@ class Sweep:
         if removed:
             self.report.note("outputs removed", f"{upload.execution_name} {removed} objects")
             self._table.defer(record, START_GRACE)
-        else:
+        elif not self._is_younger(record["updated_at"], self._grace):
             self._close(record)
 
     # Assets --------------------------------------------------------------------------------------------------

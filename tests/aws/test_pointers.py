@@ -127,6 +127,24 @@ def test_a_published_run_can_no_longer_be_cancelled(table):
     assert not table.cancel(OLD) and table.version(OLD)["status"] == "published"
 
 
+@pytest.mark.parametrize("times", [1, 3, 4])
+def test_two_who_speak_at_once_read_again_and_decide_again(aws, monkeypatch, times):
+    replace, interruptions = objects.replace, iter(range(times))
+
+    def overtaken(*arguments):
+        if next(interruptions, None) is not None:
+            objects.write(OUTPUTS, f"a/{OLD.asset_id}/asset.json", json.dumps({"status": "failed"}), "application/json")
+            raise PointerContended("POINTER_CONTENDED", "m")
+        replace(*arguments)
+
+    monkeypatch.setattr(objects, "replace", overtaken)
+    if times < 4:
+        assert pointers.show(OUTPUTS, OLD, "t", "failed")
+        return
+    with pytest.raises(PointerContended):
+        pointers.show(OUTPUTS, OLD, "t", "failed")
+
+
 # Repair --------------------------------------------------------------------------------------------------------------
 
 

@@ -224,6 +224,15 @@ def test_what_a_refused_run_made_is_removed(running, table, sweep, status):
     assert not is_open(table.version(FILM))
 
 
+def test_a_cancelled_runs_folder_is_looked_at_again_after_a_while(running, table, sweep):
+    """A job that was told to stop may write once more."""
+    table.cancel(FILM)
+    running.end(ARN, "ABORTED")
+    assert sweep(START_GRACE)["counts"] == {} and is_open(table.version(FILM))
+    leave_outputs()
+    assert sweep(START_GRACE)["counts"] == {"outputs removed": 1}
+
+
 def test_what_a_job_may_still_write_is_waited_for(running, table, mediaconvert, sweep):
     job(table, mediaconvert)
     leave_outputs()
