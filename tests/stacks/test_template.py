@@ -98,7 +98,7 @@ def test_the_template_names_neither_account_nor_region_nor_machine(template: dic
 
 
 def test_no_custom_resource_but_the_player_page(resources: dict[str, Any]) -> None:
-    """CDK's helpers like to bring a Lambda function of their own; ours are the twelve and the page's."""
+    """CDK's helpers like to bring a Lambda function of their own; ours are the table's and the page's."""
     customs = [name for name, each in resources.items() if each["Type"].startswith(("Custom::", "AWS::CloudFormation"))]
     assert customs == ["PlayerPage"]
 
