@@ -176,9 +176,10 @@ _CONTRACT = frozenset({"message", "code", "class", "retryable", "evidence", "fix
 
 #: MediaConvert's numeric error codes -> (our class, our code).
 #: Source: AWS Elemental MediaConvert User Guide, "Error codes"; ERROR jobs are not charged (same page).
+#: What fails while the file is read (1010, 1075, 1076) may be a severed read: looked at once more, then rejected.
 #: 1041, 1042 and 1550 belong to accelerated transcoding, which we do not ask for.
 MEDIACONVERT_ERRORS: dict[int, tuple[type[VodError], str]] = {
-    1010: (SourceRejected, "INPUT_UNREADABLE"),
+    1010: (SourceUnreadable, "INPUT_UNREADABLE"),
     1020: (SourceRejected, "INPUT_NO_PICTURE"),
     1021: (SourceRejected, "INPUT_UNREADABLE"),
     1030: (SourceRejected, "INPUT_CODEC_UNSUPPORTED"),
@@ -188,8 +189,8 @@ MEDIACONVERT_ERRORS: dict[int, tuple[type[VodError], str]] = {
     1050: (TranscodeInterrupted, "TRANSCODE_INTERRUPTED"),
     1056: (TranscodeInterrupted, "TRANSCODE_INTERRUPTED"),
     1060: (TranscodeFailed, "TRANSCODE_SETTINGS"),
-    1075: (SourceRejected, "INPUT_UNREADABLE"),
-    1076: (SourceRejected, "INPUT_TRUNCATED"),
+    1075: (SourceUnreadable, "INPUT_UNREADABLE"),
+    1076: (SourceUnreadable, "INPUT_TRUNCATED"),
     1080: (TranscodeFailed, "TRANSCODE_SETTINGS"),
     1091: (TranscodeFailed, "TRANSCODE_NOT_ALLOWED"),
     1092: (SourceRejected, "INPUT_UNREADABLE"),

@@ -64,7 +64,7 @@ def test_error_fails_the_step_by_our_name_with_mediaconverts_words(waiting, said
     ("code", "name"),
     [
         (1030, "SourceRejected"),
-        (1076, "SourceRejected"),
+        (1076, "SourceUnreadable"),
         (1401, "TranscodeFailed"),
         (1999, "TranscodeInterrupted"),
         (3451, "TranscodeInterrupted"),

@@ -102,11 +102,11 @@ def test_an_unknown_code_is_a_bug_that_shows_itself():
 @pytest.mark.parametrize(
     ("code", "cls", "ours"),
     [
-        (1010, errors.SourceRejected, "INPUT_UNREADABLE"),
+        (1010, errors.SourceUnreadable, "INPUT_UNREADABLE"),
         (1020, errors.SourceRejected, "INPUT_NO_PICTURE"),
         (1030, errors.SourceRejected, "INPUT_CODEC_UNSUPPORTED"),
         (1040, errors.TranscodeFailed, "TRANSCODE_SETTINGS"),
-        (1076, errors.SourceRejected, "INPUT_TRUNCATED"),
+        (1076, errors.SourceUnreadable, "INPUT_TRUNCATED"),
         (1401, errors.TranscodeFailed, "TRANSCODE_NOT_ALLOWED"),
         (1404, errors.SourceRejected, "INPUT_MISSING"),
         (1432, errors.TranscodeFailed, "TRANSCODE_NOT_ALLOWED"),
