@@ -79,7 +79,7 @@ def _say_how_to_upload(console: Console, world: World) -> None:
     bucket = world.outputs["SourcesBucket"]
     console.print(
         f"the pipeline is up. From any S3 client:\n\n"
-        f"  export AWS_ENDPOINT_URL={world.endpoint_url} AWS_REGION=us-east-1\n"
+        f"  export AWS_ENDPOINT_URL={world.endpoint_url} AWS_DEFAULT_REGION=us-east-1\n"
         f"  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n"
         f'  aws s3 cp "My Film.mov" s3://{bucket}/uploads/\n'
         f"  aws stepfunctions list-executions --state-machine-arn {world.outputs['StateMachineArn']}",

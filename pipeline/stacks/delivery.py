@@ -1,10 +1,12 @@
 """How viewers get films: the outputs bucket, and a CloudFront distribution that alone may read it.
 
 MediaConvert cannot set Cache-Control, so lifetimes are said here, twice: a cache policy rules CloudFront's own copy,
-a response headers policy the browser's. Not for what never changes: CloudFront adds a policy's headers to the errors it
-forwards too, and a browser would keep one failed segment for a year. There the objects speak for themselves: what we
-write says "immutable", and for MediaConvert's segments a browser asks again with their ETag. Bucket, bucket policy and distribution name each other and must stay
-in one stack. CloudFront may list the bucket, so that a missing object is 404 and 403 means "not allowed".
+a response headers policy the browser's. Not for what never changes: CloudFront adds a policy's headers to the errors
+it forwards too, and a browser would keep one failed segment for a year. There the objects speak for themselves: what
+we write says "immutable", and for MediaConvert's segments a browser asks again with their ETag.
+
+Bucket, bucket policy and distribution name each other and must stay in one stack. CloudFront may list the bucket, so
+that a missing object is 404 and 403 means "not allowed".
 
 What is served: a/<asset>/v/... (immutable), a/<asset>/... (pointers, seconds), player/... (immutable, content-hashed
 names) and index.html. The work folder w/ is in the bucket too and is served to nobody.
