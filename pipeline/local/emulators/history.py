@@ -24,10 +24,13 @@ class HistoryFull(Exception):
 
 
 class History:
-    """Takes the place of moto's EventManager: `add_event` is its interface."""
+    """Takes the place of moto's EventManager: `add_event` is its interface. A redriven execution's goes on with `events`.
 
-    def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
+    A context may say that an event `stands` in the history from before the redrive: then it is not written again.
+    """
+
+    def __init__(self, events: list[dict[str, Any]] | None = None) -> None:
+        self.events = [] if events is None else events
         self.full: str | None = None
         self._ended = False
         self._lock = threading.Lock()
@@ -36,6 +39,9 @@ class History:
                   update_source_event_id: bool = True) -> int:
         with self._lock:
             if self._ended or event_type in _ENDS.values():
+                return len(self.events)
+            if event_type in getattr(context, "stands", ()):
+                context.stands = ()
                 return len(self.events)
             if len(self.events) >= MAX_EVENTS - 1:
                 self.full = FULL

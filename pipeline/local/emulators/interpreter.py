@@ -13,6 +13,7 @@ https://states-language.net/spec.html
 
 from __future__ import annotations
 
+import datetime
 import enum
 import functools
 import hashlib
@@ -97,6 +98,7 @@ def install_fixes() -> None:
         _fail_map_runs,
         _evaluate_jsonata,
         _name_heap_keys_once,
+        _tell_the_time_as_step_functions,
         _log_what_is_not_in_the_history,
     ):
         fix()
@@ -258,6 +260,17 @@ def _name_heap_keys_once() -> None:
     from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 
     EvalComponent.heap_key = property(lambda self: str(id(self)))
+
+
+def _tell_the_time_as_step_functions() -> None:
+    """$$.State.EnteredTime is 2024-01-31T12:00:00.000Z (moto: microseconds and +00:00)."""
+    from moto.stepfunctions.parser.asl.component.state import state
+
+    def entered(EnteredTime: str, Name: str) -> dict[str, str]:
+        at = datetime.datetime.fromisoformat(EnteredTime)
+        return {"EnteredTime": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"), "Name": Name}
+
+    state.StateData = entered
 
 
 def _log_what_is_not_in_the_history() -> None:

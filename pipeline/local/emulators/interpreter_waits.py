@@ -6,6 +6,9 @@ until its delay is over. And it spends three threads on each task, most of which
 
 Here a state runs on its execution's (or branch's) thread unless it has a time limit, and everything that waits is woken
 when its environment leaves the running state.
+
+Clocks can be made fast (`pace`), for tests and for runs with injected faults only: a definition means the same, the
+numbers in it and in the history stay, but a second of waiting is shorter.
 """
 
 from __future__ import annotations
@@ -20,6 +23,20 @@ from pipeline.local.emulators.interpreter import named_error
 SIBLING_SECONDS = 0.1
 
 
+class Pace:
+    """How long a second of the definition lasts, in seconds: while waiting (Wait, the delays of Retry), and in limits
+    (TimeoutSeconds, HeartbeatSeconds, of states and of the machine). Counts for what begins after it was set."""
+
+    def __init__(self) -> None:
+        self.set()
+
+    def set(self, waits: float = 1, limits: float = 1) -> None:
+        self.waits, self.limits = waits, limits
+
+
+pace = Pace()
+
+
 class Stopped(BaseException):
     """The state was ended from outside. Not an Exception: no Retry, Catch or history event may see it."""
 
@@ -31,7 +48,6 @@ class TokenGone(Exception):
 def install_waits() -> None:
     for fix in (
         _wake_what_waits,
-        _run_programs_on_the_callers_thread,
         _limit_states_in_time,
         _end_stopped_states_quietly,
         _end_siblings_in_order,
@@ -68,18 +84,6 @@ def _waking(change):
                 wake()
 
     return changed
-
-
-def _run_programs_on_the_callers_thread() -> None:
-    """The machine's own time limit is kept by stepfunctions.py, so a program needs no thread beside its caller's."""
-    from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
-    from moto.stepfunctions.parser.asl.component.program.program import Program
-
-    def evaluate(self, env):
-        env.next_state_name = self.start_at.start_at_name
-        EvalComponent.eval(self, env)
-
-    Program.eval = evaluate
 
 
 def _limit_states_in_time() -> None:
@@ -130,7 +134,7 @@ def _evaluate_within(state, frame, seconds: float | None, timeout: type[Exceptio
 
     frame.wakers.append(ended.set)
     threading.Thread(target=run, name=f"state {state.name}", daemon=True).start()
-    in_time = ended.wait(seconds)
+    in_time = ended.wait(seconds * pace.limits)
     if not outcome:
         raise Stopped if in_time else timeout
     output, error = outcome[0]
@@ -209,7 +213,7 @@ def _wait_interruptibly() -> None:
     from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 
     def wait(self, env, wait_seconds):
-        env.left.wait(max(0, wait_seconds))
+        env.left.wait(max(0, wait_seconds) * pace.waits)
 
     WaitFunction._wait_interval = wait
 
@@ -231,7 +235,7 @@ def _retry_interruptibly() -> None:
             return
         for part in (self.interval_seconds, self.backoff_rate, self.max_delay_seconds, self.jitter_strategy):
             part.eval(env=env)
-        if env.left.wait(env.stack.pop()):
+        if env.left.wait(env.stack.pop() * pace.waits):
             raise Stopped
         env.stack.append(RetrierOutcome.Executed)
 
@@ -292,7 +296,7 @@ def _token_class():
                 while self._outcome is None and not self.closed and env.is_running():
                     left = None
                     if self.heartbeat_seconds is not None:
-                        left = max(began, self.last_beat) + self.heartbeat_seconds - time.monotonic()
+                        left = max(began, self.last_beat) + self.heartbeat_seconds * pace.limits - time.monotonic()
                         if left <= 0:
                             return HeartbeatTimedOut()
                     self.changed.wait(left)

@@ -1,13 +1,14 @@
 """Step Functions: ministack's API and records, moto's interpreter.
 
-In: the endpoint tasks call. Out: an API that starts, stops, describes and lists executions as AWS's does, with the
-history AWS writes, live, and the "Step Functions Execution Status Change" events on EventBridge.
+In: the endpoint tasks call. Out: an API that starts, stops, redrives, describes and lists executions as AWS's does, with
+the history AWS writes, live, and the "Step Functions Execution Status Change" events on EventBridge.
 
 ministack 1.5.33 keeps machines, executions, tags, versions and aliases, and answers the API; its own interpreter takes
 no notice of jitter, heartbeats, time limits and exception names, and is never called. The functions that start and end
-an execution are replaced here; its DescribeExecution, ListExecutions and GetExecutionHistory read the same records.
+an execution are replaced here, RedriveExecution is added; its ListExecutions and GetExecutionHistory read the same records.
 
-An execution is one thread while it runs and a record when it has ended: environment, program state and tokens go.
+An execution is one thread while it runs and a record when it has ended: environment, program state and tokens go. One
+that ended badly keeps its progress (progress.py), from which a redrive goes on.
 
 Can go wrong: a definition Step Functions would refuse (InvalidDefinition), also in a CloudFormation template.
 """
@@ -23,14 +24,16 @@ import threading
 import time
 from typing import Any
 
-from pipeline.local.emulators import check_versions, integrations
+from pipeline.local.emulators import check_versions, integrations, redrive
 from pipeline.local.emulators.history import History
 from pipeline.local.emulators.interpreter import DefinitionInvalid, install_fixes, parse
-from pipeline.local.emulators.interpreter_waits import TokenGone, install_waits, tokens
+from pipeline.local.emulators.interpreter_waits import TokenGone, install_waits, pace, tokens
+from pipeline.local.emulators.progress import Progress, install_progress
 
 log = logging.getLogger(__name__)
 
 INPUT_LIMIT_BYTES = 256 * 1024
+OPEN_EXECUTIONS = 1_000_000  # an account's, https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 _FORBIDDEN_IN_NAMES = re.compile(r"[\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]")
 _TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -48,6 +51,7 @@ def install_stepfunctions(endpoint_url: str, account: str) -> None:
         return
     _installed = True
     install_fixes()
+    install_progress()
     install_waits()
     integrations.install_integrations()
     _replace_the_api()
@@ -74,6 +78,8 @@ def _replace_the_api() -> None:
         "_send_task_heartbeat": _send_task_heartbeat,
         "_validate_state_machine_definition": _validate_state_machine_definition,
         "_emit_execution_status_event": _emit_status,
+        "_list_executions": _with_redrives(api._list_executions),
+        "handle_request": _knowing_redrive(api.handle_request),
         "_create_state_machine": _checking_the_definition(api._create_state_machine),
         "_update_state_machine": _checking_the_definition(api._update_state_machine),
     }.items():
@@ -149,14 +155,25 @@ def _start_execution(data: dict) -> tuple:
             same = known["status"] == "RUNNING" and known["input"] == text
             return _started(known) if same else _error(
                 "ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
+        if len(_running) >= OPEN_EXECUTIONS:
+            return _too_many()
         record = _new_record(arn, name, text, machine, api._execution_version_arn(requested))
         _running[arn] = execution = Execution(record, record["machine"])
         api._executions[arn] = record
-    _emit_status(record)
-    threading.Thread(
-        target=contextvars.copy_context().run, args=(execution.run,), name=f"execution {name}", daemon=True
-    ).start()
+    _run_beside(execution)
     return _started(record)
+
+
+def _too_many() -> tuple:
+    return _error("ExecutionLimitExceeded", f"Execution Limit Exceeded: '{OPEN_EXECUTIONS} executions are running'")
+
+
+def _run_beside(execution: Execution) -> None:
+    _emit_status(execution.record)
+    threading.Thread(
+        target=contextvars.copy_context().run, args=(execution.run,), name=f"execution {execution.record['name']}",
+        daemon=True,
+    ).start()
 
 
 def _refusal(name: str, text: str) -> tuple[str, str] | None:
@@ -203,26 +220,35 @@ def _started(record: dict) -> tuple:
 
 
 class Execution:
-    """One running execution: its environment, its time limit, and its one end."""
+    """One running execution: its environment, its time limit, and its one end. A redrive is another one of the record."""
 
-    def __init__(self, record: dict, machine: dict) -> None:
+    def __init__(self, record: dict, machine: dict, progress: Progress | None = None) -> None:
         self.record = record
         self.arn = record["executionArn"]
         self.program = parse(machine["definition"])
         self.env = _environment(record, machine)
-        self.history = self.env.event_manager = History()
-        record["events"] = self.history.events  # live: GetExecutionHistory reads it while we append
+        self.history = self.env.event_manager = History(record["events"])  # live: it is read while we append
+        self.env.progress = record["progress"] = progress or Progress()
         self.ending = threading.Lock()
+        self.ended = False
         self.context = contextvars.copy_context()
-        details = {"input": record["input"], "inputDetails": {"truncated": False}, "roleArn": machine["roleArn"]}
-        self.history.add_event(self.env.event_history_context, "ExecutionStarted",
-                               {"executionStartedEventDetails": details}, update_source_event_id=False)
+        if progress is None:
+            details = {"input": record["input"], "inputDetails": {"truncated": False}, "roleArn": machine["roleArn"]}
+            self._begin("ExecutionStarted", {"executionStartedEventDetails": details})
+        else:
+            details = {"redriveCount": record["redriveCount"]}
+            self._begin("ExecutionRedriven", {"executionRedrivenEventDetails": details})
+
+    def _begin(self, kind: str, details: dict) -> None:
+        context = self.env.event_history_context
+        context.source_event_id = len(self.history.events)  # 0 at first; after a redrive, the end before it
+        self.history.add_event(context, kind, details, update_source_event_id=False)
 
     def run(self) -> None:
         """Evaluate to the end, on the caller's thread."""
         limit = self._limit()
         try:
-            if self.record["status"] == "RUNNING":  # not stopped before it began
+            if not self.ended:  # not stopped before it began
                 self.program.eval(self.env)
             self._end_as_evaluated()
         except Exception as error:
@@ -236,7 +262,8 @@ class Execution:
         """The machine's TimeoutSeconds."""
         if self.program.timeout_seconds is None:
             return None
-        timer = threading.Timer(self.program.timeout_seconds.timeout_seconds, self.context.run, (self.time_out,))
+        seconds = self.program.timeout_seconds.timeout_seconds * pace.limits
+        timer = threading.Timer(seconds, self.context.run, (self.time_out,))
         timer.daemon = True
         timer.start()
         return timer
@@ -272,13 +299,17 @@ class Execution:
     def end(self, status: str, output: str | None = None, error: str | None = None, cause: str | None = None) -> None:
         """The first end counts: history, then record, then the event that tells of it."""
         with self.ending:
-            if self.record["status"] != "RUNNING":
+            if self.ended:
                 return
+            self.ended = True
             self.history.end(status, self.env.event_history_context, output, error, cause)
-            self.record.update(output=output, error=error, cause=cause, stopDate=_now())
-            self.record["status"] = status
+            if status == "SUCCEEDED":
+                self.record["progress"] = Progress()  # nobody will ask for it
             _running.pop(self.arn, None)
-        _emit_status(self.record)
+            self.record.update(output=output, error=error, cause=cause, stopDate=_now())
+            self.record["status"] = status  # last: from here on it can be redriven
+            told = dict(self.record)
+        _emit_status(told)
 
 
 def _environment(record: dict, machine: dict):
@@ -294,7 +325,9 @@ def _environment(record: dict, machine: dict):
         Id=record["executionArn"], Input=json.loads(record["input"]), Name=record["name"], RoleArn=role_arn,
         StartTime=record["startDate"],
     )
-    execution["RedriveCount"] = 0
+    execution["RedriveCount"] = record.get("redriveCount", 0)
+    if record.get("redriveDate"):
+        execution["RedriveTime"] = record["redriveDate"]
     return Environment(
         aws_execution_details=AWSExecutionDetails(account=get_account_id(), region=get_region(), role_arn=role_arn),
         execution_type=machine.get("type", "STANDARD"),
@@ -314,6 +347,7 @@ def _run_execution(arn: str) -> None:
 
     record = api._executions[arn]
     record["machine"] = api._state_machines[record["stateMachineArn"]]
+    record["events"] = []
     _running[arn] = execution = Execution(record, record["machine"])
     execution.run()
 
@@ -340,7 +374,7 @@ def _describe_execution(data: dict) -> tuple:
     found = {field: record[field] for field in fields if record.get(field) is not None}
     if "output" in found:
         found["outputDetails"] = {"included": True}
-    return _answer({**found, **_redrive(record["status"])})
+    return _answer({**found, **redrive.described(record, _moment())})
 
 
 def _describe_state_machine_for_execution(data: dict) -> tuple:
@@ -366,11 +400,59 @@ def _execution(data: dict) -> tuple[dict, tuple | None]:
     return record, None
 
 
-def _redrive(status: str) -> dict[str, Any]:
-    if status in ("RUNNING", "SUCCEEDED"):
-        reason = f"Execution is {status} and cannot be redriven"
-        return {"redriveCount": 0, "redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
-    return {"redriveCount": 0, "redriveStatus": "REDRIVABLE"}
+def _with_redrives(original):
+    """ListExecutions says how often each execution was redriven."""
+
+    def listed(data: dict) -> tuple:
+        from ministack.services import stepfunctions as api
+
+        answer = original(data)
+        found = json.loads(answer[2])
+        for item in found.get("executions", []):
+            record = api._executions[item["executionArn"]]
+            item["redriveCount"] = record.get("redriveCount", 0)
+            if record.get("redriveDate"):
+                item["redriveDate"] = record["redriveDate"]
+        return _answer(found) if "executions" in found else answer
+
+    return listed
+
+
+# ---- redrive --------------------------------------------------------------------------------------------------------
+
+
+def _knowing_redrive(original):
+    """ministack does not know the action: https://docs.aws.amazon.com/step-functions/latest/apireference/."""
+
+    async def handle(method, path, headers, body, query_params):
+        from ministack.services import stepfunctions as api
+
+        if headers.get("x-amz-target", "").endswith(".RedriveExecution"):
+            return api._finalize_response(_redrive_execution(json.loads(body or "{}")))
+        return await original(method, path, headers, body, query_params)
+
+    return handle
+
+
+def _redrive_execution(data: dict) -> tuple:
+    """RedriveExecution: the same ARN, definition, input and history; on from the states that did not succeed."""
+    record, refusal = _execution(data)
+    if refusal:
+        return refusal
+    token = data.get("clientToken")
+    with _starting:
+        if date := redrive.answered(record, token, _moment()):
+            return _answer({"redriveDate": date})
+        if reason := redrive.refusal(record, _moment()):
+            return _error("ExecutionNotRedrivable", f"Execution Not Redrivable: '{record['executionArn']}': {reason}")
+        if len(_running) >= OPEN_EXECUTIONS:
+            return _too_many()
+        redrive.note(record, token, _now())
+        record.update(output=None, error=None, cause=None, stopDate=None, status="RUNNING")
+        execution = Execution(record, record["machine"], record["progress"].resumed())
+        _running[record["executionArn"]] = execution
+    _run_beside(execution)
+    return _answer({"redriveDate": record["redriveDate"]})
 
 
 # ---- task tokens ----------------------------------------------------------------------------------------------------
@@ -434,15 +516,15 @@ def _emit_status(record: dict) -> None:
 
 
 def status_detail(record: dict) -> dict[str, Any]:
-    redrive = _redrive(record["status"])
+    told = redrive.described(record, _moment())
     return {
         "executionArn": record["executionArn"], "stateMachineArn": record["stateMachineArn"], "name": record["name"],
         "status": record["status"], "startDate": _epoch_ms(record["startDate"]),
         "stopDate": _epoch_ms(record.get("stopDate")),
         **_payload("input", record.get("input")), **_payload("output", record.get("output")),
         "stateMachineVersionArn": None, "stateMachineAliasArn": None,
-        "redriveCount": 0, "redriveDate": None, "redriveStatus": redrive["redriveStatus"],
-        "redriveStatusReason": redrive.get("redriveStatusReason"),
+        "redriveCount": told["redriveCount"], "redriveDate": _epoch_ms(told.get("redriveDate")),
+        "redriveStatus": told["redriveStatus"], "redriveStatusReason": told.get("redriveStatusReason"),
         "error": record.get("error"), "cause": record.get("cause"),
     }
 
@@ -460,6 +542,10 @@ def _payload(name: str, text: str | None) -> dict[str, Any]:
 def _now() -> str:
     now = time.time()
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
+
+
+def _moment() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
 
 
 def _epoch_ms(stamp: str | None) -> int | None:
