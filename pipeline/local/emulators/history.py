@@ -24,9 +24,10 @@ class HistoryFull(Exception):
 
 
 class History:
-    """Takes the place of moto's EventManager: `add_event` is its interface. A redriven execution's goes on with `events`.
+    """Takes the place of moto's EventManager: `add_event` is its interface.
 
-    A context may say that an event `stands` in the history from before the redrive: then it is not written again.
+    A redriven execution goes on with its `events`. A context may say that an event `stands` there from before the
+    redrive: then it is not written again.
     """
 
     def __init__(self, events: list[dict[str, Any]] | None = None) -> None:

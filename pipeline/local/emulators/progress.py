@@ -63,7 +63,7 @@ class Progress:
         return self.parts.setdefault(number, Progress())
 
     def resumed(self) -> Progress:
-        """A copy to go on from. The original may still be written to by a task that takes its time to notice the end."""
+        """A copy to go on from: a task that takes its time to notice the end may still write to the original."""
         parts = {number: part.resumed() for number, part in list(self.parts.items())}
         return replace(self, parts=parts, resuming=self.entered)
 

@@ -1,11 +1,11 @@
 """Step Functions: ministack's API and records, moto's interpreter.
 
-In: the endpoint tasks call. Out: an API that starts, stops, redrives, describes and lists executions as AWS's does, with
-the history AWS writes, live, and the "Step Functions Execution Status Change" events on EventBridge.
+In: the endpoint tasks call. Out: an API that starts, stops, redrives, describes and lists executions as AWS's does,
+with the history AWS writes, live, and the "Step Functions Execution Status Change" events on EventBridge.
 
 ministack 1.5.33 keeps machines, executions, tags, versions and aliases, and answers the API; its own interpreter takes
 no notice of jitter, heartbeats, time limits and exception names, and is never called. The functions that start and end
-an execution are replaced here, RedriveExecution is added; its ListExecutions and GetExecutionHistory read the same records.
+an execution are replaced here, RedriveExecution is added; its own GetExecutionHistory reads the same records.
 
 An execution is one thread while it runs and a record when it has ended: environment, program state and tokens go. One
 that ended badly keeps its progress (progress.py), from which a redrive goes on.
@@ -220,7 +220,7 @@ def _started(record: dict) -> tuple:
 
 
 class Execution:
-    """One running execution: its environment, its time limit, and its one end. A redrive is another one of the record."""
+    """One running execution: its environment, its time limit, and its one end. A redrive is a second one."""
 
     def __init__(self, record: dict, machine: dict, progress: Progress | None = None) -> None:
         self.record = record
