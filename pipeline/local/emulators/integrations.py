@@ -1,8 +1,8 @@
 """How a Task calls another service: through boto3, to our endpoint, with Step Functions' spelling of names.
 
 In: the endpoint. Out: moto's service integrations as AWS documents them. moto 5.2.5 makes a client for each task,
-leaves the translation of parameter names empty (states:startExecution and aws-sdk:sfn:* then fail), and does not know
-MediaConvert's optimised integration.
+leaves the translation of parameter names empty (states:startExecution and aws-sdk:sfn:* then fail), says "Exception"
+when Lambda could not be asked, and does not know MediaConvert's optimised integration.
 
 Sources: https://docs.aws.amazon.com/step-functions/latest/dg/integrate-services.html
 and .../supported-services-awssdk.html
@@ -23,6 +23,7 @@ from pipeline.local.emulators.interpreter import named_error
 
 _endpoint = {"url": "", "account": ""}
 _clients: dict[tuple, Any] = {}
+_stand_ins: dict[str, Any] = {}
 _clients_lock = threading.Lock()
 
 
@@ -34,8 +35,13 @@ def point_at(endpoint_url: str, account: str) -> None:
 
 
 def install_integrations() -> None:
-    for fix in (_share_clients, _translate_names, _name_sdk_errors, _know_mediaconvert):
+    for fix in (_share_clients, _translate_names, _name_sdk_errors, _name_lambda_errors, _know_mediaconvert):
         fix()
+
+
+def stand_in(service: str, client: Any) -> None:
+    """Have tasks call this object instead of the service, as if it were boto3's client: for tests of state machines."""
+    _stand_ins[service] = client
 
 
 def client_for(region: str, service: str, state_credentials: object = None) -> Any:
@@ -43,6 +49,8 @@ def client_for(region: str, service: str, state_credentials: object = None) -> A
     import boto3
     from botocore.config import Config
 
+    if service in _stand_ins:
+        return _stand_ins[service]
     key = (_endpoint["url"], _endpoint["account"], region, service)
     with _clients_lock:
         if key not in _clients:
@@ -158,6 +166,62 @@ def sdk_name(service: str) -> str:
     service_id = botocore.session.get_session().get_service_model(boto_name).service_id
     words = re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+", service_id)
     return "".join(word.capitalize() for word in words)
+
+
+def _name_lambda_errors() -> None:
+    """Why a function could not be asked, or what it died of, by the names that Retry rules know.
+
+    Lambda.TooManyRequestsException and its like, Lambda.SdkClientException, Lambda.Unknown; moto says "Exception" where
+    the Resource is a function's ARN. https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+    """
+    from moto.stepfunctions.parser.api import HistoryEventType, LambdaFunctionFailedEventDetails
+    from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_lambda
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import StateTaskLambda
+    from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+
+    def function_failed(task, env, error, cause):
+        details = LambdaFunctionFailedEventDetails(error=error, cause=cause)
+        return FailureEvent(
+            env=env, error_name=named_error(error), event_type=HistoryEventType.LambdaFunctionFailed,
+            event_details=EventDetails(lambdaFunctionFailedEventDetails=details),
+        )
+
+    def invoke_failed(task, env, error, cause):
+        return task_failed(task, env, error, cause).failure_event
+
+    integration = state_task_service_lambda.StateTaskServiceLambda
+    StateTaskLambda._from_error = _naming(StateTaskLambda._from_error, function_failed)
+    integration._from_error = _naming(integration._from_error, invoke_failed)
+
+
+def _naming(original, failed):
+    def from_error(self, env, ex):
+        named = lambda_error(ex)
+        return original(self, env, ex) if named is None else failed(self, env, *named)
+
+    return from_error
+
+
+def lambda_error(error: Exception) -> tuple[str, str] | None:
+    """Name and cause; None for what has a name already: the exception of a handler."""
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.lambda_eval_utils import (
+        LambdaFunctionErrorException,
+    )
+
+    if isinstance(error, ClientError):
+        code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+        name = code if code.endswith("Exception") else f"{code}Exception"
+        message = error.response["Error"].get("Message", "")
+        return f"Lambda.{name}", f"{message} (Service: Lambda; Status Code: {status}; Error Code: {code})"
+    if isinstance(error, (ConnectTimeoutError, ReadTimeoutError)):
+        return "Lambda.ClientExecutionTimeoutException", str(error)
+    if isinstance(error, BotoCoreError):
+        return "Lambda.SdkClientException", str(error)
+    if isinstance(error, LambdaFunctionErrorException) and '"errorType"' not in error.payload:
+        return "Lambda.Unknown", error.payload
+    return None
 
 
 # ---- MediaConvert ---------------------------------------------------------------------------------------------------

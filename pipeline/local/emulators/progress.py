@@ -35,8 +35,9 @@ class Progress:
     context: Any = None  # moto's EventHistoryContext: knows the last event of this program
 
     def enter(self, state: Any, env: Any) -> None:
-        self.state, self.entered, self.input = state.name, True, env.states.get_input()
-        self.variables = dict(env.variable_store._inner_scope)
+        if self.state is None:  # the first; for every other one, leaving the state before has noted them
+            self.input, self.variables = env.states.get_input(), dict(env.variable_store._inner_scope)
+        self.state, self.entered = state.name, True
         self.parts, self.resuming, self.map_run = {}, False, _is_map_run(state)
         self.context = env.event_history_context
 
