@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +17,7 @@ from tests.e2e.test_failures import dying_engine  # noqa: F401  (a fixture)
 
 
 @contextmanager
-def _misconfigured(pipeline: Pipeline, function: str, **wrong: str) -> Iterator[None]:
+def misconfigured(pipeline: Pipeline, function: str, **wrong: str) -> Iterator[None]:
     """A function deployed with a wrong setting, put right again at the end."""
     client = pipeline.world.client("lambda")
     name = next(one["FunctionName"] for page in client.get_paginator("list_functions").paginate()
@@ -34,7 +30,7 @@ def _misconfigured(pipeline: Pipeline, function: str, **wrong: str) -> Iterator[
         client.update_function_configuration(FunctionName=name, Environment={"Variables": right})
 
 
-def _redriven(pipeline: Pipeline, result: Result) -> dict[str, Any]:
+def redriven(pipeline: Pipeline, result: Result) -> dict[str, Any]:
     steps = pipeline.world.client("stepfunctions")
     assert steps.describe_execution(executionArn=result.execution_arn)["redriveStatus"] == "REDRIVABLE"
     steps.redrive_execution(executionArn=result.execution_arn)
@@ -74,10 +70,10 @@ def _plays(pipeline: Pipeline, result: Result) -> None:
 
 @pytest.mark.parametrize(("function", "box"), [("verify", "Verify outputs"), ("publish", "Publish asset")])
 def test_what_is_encoded_is_not_encoded_again(pipeline: Pipeline, film_folder: Path, function: str, box: str):
-    with _misconfigured(pipeline, function, VOD_OUTPUTS_BUCKET="a-bucket-that-is-gone"):
+    with misconfigured(pipeline, function, VOD_OUTPUTS_BUCKET="a-bucket-that-is-gone"):
         result = pipeline.send(films.plain(film_folder), f"uploads/mended at {function}.mp4")
     assert (result.status, _red_box(pipeline, result)) == ("failed", box)
-    assert _redriven(pipeline, result)["status"] == "SUCCEEDED"
+    assert redriven(pipeline, result)["status"] == "SUCCEEDED"
     assert _jobs(pipeline, result) == ["COMPLETE"]
     assert pipeline.states(result).count(box) == 1, "the box that was red is the box that goes on"
     _plays(pipeline, result)
@@ -91,15 +87,7 @@ def test_a_film_whose_engine_died_is_encoded_once_the_engine_is_mended(
     assert (result.status, _red_box(pipeline, result)) == ("failed", "Transcode streams")
     attempts = _jobs(pipeline, result)
     monkeypatch.delenv("VOD_FFMPEG")
-    assert _redriven(pipeline, result)["status"] == "SUCCEEDED"
+    assert redriven(pipeline, result)["status"] == "SUCCEEDED"
     assert set(attempts) == {"ERROR"} and sorted(_jobs(pipeline, result)) == ["COMPLETE", *attempts]
     assert pipeline.states(result).count("Transcode") == pipeline.states(result).count("No captions") == 1
     _plays(pipeline, result)
-
-
-def _cli_history(pipeline: Pipeline, result: Result) -> list[dict[str, Any]]:
-    env = {**os.environ, "AWS_ENDPOINT_URL": pipeline.world.endpoint_url, "AWS_REGION": "us-east-1", "AWS_PAGER": "",
-           "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_CONFIG_FILE": os.devnull}
-    argv = [sys.executable, "-m", "awscli", "stepfunctions", "get-execution-history", "--execution-arn",
-            result.execution_arn]
-    return json.loads(subprocess.run(argv, env=env, capture_output=True, check=True, timeout=60).stdout)["events"]
