@@ -48,9 +48,9 @@ def _jobs(pipeline: Pipeline, result: Result) -> list[str]:
 
 
 def _red_box(pipeline: Pipeline, result: Result) -> str:
-    """The box that failed, as `record` has read it from the history."""
+    """The box that failed, as `record` has read it from the history; once it has done all it does about a bad end."""
     deadline = time.monotonic() + 30
-    while (record := pipeline.record(result))["status"] != "failed":
+    while "recorded" not in (record := pipeline.record(result)):
         assert time.monotonic() < deadline, record
         time.sleep(0.1)
     return record["error"]["state"]
