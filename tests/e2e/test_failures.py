@@ -37,8 +37,8 @@ def test_a_dying_engine_turns_the_transcode_red_after_its_attempts(
     assert execution["status"] == "FAILED" and execution["error"] == "TranscodeInterrupted"
     cause = json.loads(execution["cause"])
     assert cause["code"] == "TRANSCODE_INTERRUPTED" and cause["evidence"]["job_id"]
-    record = _eventually(lambda: pipeline.record(result), lambda record: record["status"] == "failed")
-    assert record["error"]["state"] == "Transcode streams"
+    record = _eventually(lambda: pipeline.record(result), lambda record: "recorded" in record)
+    assert record["status"] == "failed" and record["error"]["state"] == "Transcode streams"
     assert _eventually(lambda: _messages(pipeline, topic), bool)[0]["event"] == "failed"
 
 

@@ -2,7 +2,7 @@
 
 Lambda and SNS are stand-ins that answer what the Walk of this name says; everything else is the embedded Step Functions
 as the stack runs it, its API called over HTTP. Clocks are fast: what the definition waits for is a thousand times
-shorter, what it allows is fifty times shorter.
+shorter, what it allows is ten times shorter.
 
 Prints one JSON line when it answers, ends when its standard input does.
 """
@@ -25,7 +25,7 @@ from typing import Any
 from tests.local.interpreter.world import ACCOUNT, FUNCTION, REGION, ROOT, World
 from tests.statemachine.walks import ANSWERS, MACHINE, STATES, TASKS, WALKS
 
-WAITS, LIMITS = 0.001, 0.02
+WAITS, LIMITS = 0.001, 0.1
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}"
 
 

@@ -16,7 +16,7 @@ from tests.statemachine.arrows import arrows_of, red_box, visits_of, walked
 from tests.statemachine.scripted import definition, serving
 from tests.statemachine.walks import MACHINE, STATES, TASKS, WALKS, Walk
 
-AT_ONCE = 8
+AT_ONCE = 16
 
 
 @dataclass(frozen=True)

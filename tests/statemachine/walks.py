@@ -68,9 +68,14 @@ def _retries(state: str) -> Iterator[Walk]:
         names, most = rule["ErrorEquals"], rule["MaxAttempts"]
         # Every name is retried in one of these; all but the last attempt of each fail.
         for first in range(0, len(names), most):
-            errors = tuple(itertools.islice(itertools.cycle(names[first:] + names[:first]), most))
+            errors = _each_once(names[first:], most, names[0])
             yield _walk(f"{state}: Retry {number} from {names[first]}, {most} failures then success", state, errors)
-        yield _exhausted(state, number, tuple(itertools.islice(itertools.cycle(names), most + 1)))
+        yield _exhausted(state, number, _each_once(names, most + 1, names[0]))
+
+
+def _each_once(names: list[str], length: int, other: str) -> tuple[str, ...]:
+    """So many errors, each name once as far as they reach (a States.Timeout takes its time), and one for the rest."""
+    return tuple((names + [other] * length)[:length])
 
 
 def _exhausted(state: str, number: int, errors: tuple[str, ...]) -> Walk:
