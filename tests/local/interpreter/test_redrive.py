@@ -37,6 +37,11 @@ def flaky(fails: int, **fields: Any) -> dict:
                 ResultSelector={"attempts.$": "$.Payload.attempts"}, **fields)
 
 
+def later(state: dict) -> dict:
+    """A branch that comes to this state when its siblings have ended, also on a busy machine."""
+    return machine({"First": {"Type": "Wait", "Seconds": 3, "Next": "A"}, "A": state})
+
+
 def redriven(world: World, ended: Ended) -> Ended:
     assert ended.status in ("FAILED", "ABORTED", "TIMED_OUT"), ended
     answer = world.steps.redrive_execution(executionArn=ended.arn)
@@ -81,9 +86,9 @@ def test_retry_counters_begin_anew(world: World) -> None:
 
 
 def test_only_branches_that_failed_or_were_aborted_run_again(world: World) -> None:
-    inner = one({"Type": "Parallel", "Branches": [one(flaky(0, what="-c")), one(flaky(1, what="-d"))], "End": True})
+    inner = one({"Type": "Parallel", "Branches": [one(flaky(0, what="-c")), later(flaky(1, what="-d"))], "End": True})
     branches = [one(flaky(0, what="-a")), inner, machine({"P": {"Type": "Pass", "Next": "W"}, "W": {
-        "Type": "Wait", "Seconds": 2, "Next": "Z"}, "Z": passing(Result="waited")})]
+        "Type": "Wait", "Seconds": 6, "Next": "Z"}, "Z": passing(Result="waited")})]
     asl = one({"Type": "Parallel", "Branches": branches, "ResultPath": "$.r", "End": True})
     arn = world.create(asl)
     again = redriven(world, world.run(arn, {"kept": True}))
@@ -100,7 +105,7 @@ def test_only_branches_that_failed_or_were_aborted_run_again(world: World) -> No
 
 def test_a_second_attempt_at_a_resumed_parallel_runs_all_its_branches(world: World) -> None:
     retry = [{"ErrorEquals": ["CustomError"], "IntervalSeconds": 1, "MaxAttempts": 1}]
-    branches = [one(flaky(0, what="-a")), one(flaky(3, what="-b"))]
+    branches = [one(flaky(0, what="-a")), later(flaky(3, what="-b"))]
     again = redriven(world, world.run(one({"Type": "Parallel", "Branches": branches, "Retry": retry, "End": True})))
     assert again.output == [{"attempts": 3}, {"attempts": 4}]  # attempts 1, 2; 2 is kept by the redrive; its retry: 3
 
@@ -146,7 +151,7 @@ def test_a_choice_is_asked_again_and_a_wait_waits_again(world: World) -> None:
 
 
 def test_a_stopped_task_gets_a_new_token_and_its_time_limits_anew(world: World) -> None:
-    asl = one(invoke("token", {"token.$": "$$.Task.Token"}, resource=INVOKE_AND_WAIT), TimeoutSeconds=2)
+    asl = one(invoke("token", {"token.$": "$$.Task.Token"}, resource=INVOKE_AND_WAIT), TimeoutSeconds=5)
     timed_out = world.run(asl)
     assert timed_out.status == "TIMED_OUT"
     world.steps.redrive_execution(executionArn=timed_out.arn)
