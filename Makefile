@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 VOD_HOME ?= .vod
 OUT ?= cdk.out
 
-.PHONY: help demo test lint synth player setup setup-dev lock bench clean
+.PHONY: help demo test chaos lint synth player setup setup-dev lock bench clean
 
 help:
 	@echo "make demo          put a 20-second film through the pipeline on this machine (ONCE=1: exit when it has ended)"
 	@echo "make test          run the tests"
+	@echo "make chaos         200 uploads under injected faults, and a look whether every promise was kept (N=, SEED=)"
 	@echo "make synth         write the CloudFormation template to cdk.out (OUT=DIR: elsewhere)"
 	@echo "make lint          read the code as ruff does"
 	@echo "make lock          pin again what requirements*.in ask for"
@@ -21,6 +22,9 @@ demo: setup player
 
 test: setup-dev player
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+chaos: setup player
+	$(BIN)/python -m pipeline.local.chaos --uploads $(or $(N),200) $(if $(SEED),--seed $(SEED))
 
 lint: setup-dev
 	$(BIN)/ruff check .

@@ -29,7 +29,7 @@ import threading
 import time
 import uuid
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -257,6 +257,15 @@ class LambdaHost:
         log = self._log(sandbox, invocation, status)
         self._release(sandbox)
         return Answer(invocation.result, invocation.error_type is not None, log)
+
+    def kill_running(self, wanted: Callable[[Invocation], bool]) -> int:
+        """Kill the sandboxes that are at work on what is wanted, as a host that fails does. How many they were."""
+        with self.changed:
+            doomed = [one for one in self.alive.values() if one.current is not None and wanted(one.current)]
+        for sandbox in doomed:
+            self.processes.kill(sandbox.id)
+            sandbox.dead.wait(2)
+        return len(doomed)
 
     def prewarm(self, functions: Iterable[Function]) -> None:
         """Start a sandbox for each, one after the other and in the background, so that first events find them ready."""

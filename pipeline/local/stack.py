@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from pipeline.local import faults as fault_plans
+from pipeline.local import faults_world
 from pipeline.local import home as homes
 from pipeline.local.deploy import Assembly, Deployment, deploy
 from pipeline.local.emulators import server
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.local.lambda_host import LambdaHost
     from pipeline.local.mediaconvert.service import MediaConvertService
 
+FaultSource = fault_plans.Plan | Mapping[str, Any] | Path | str | None
 ACCOUNT = "123456789012"
 EDGE_PORT = 8080
 
@@ -65,16 +68,19 @@ class Stack:
     _closing: ExitStack = field(repr=False)
 
     @classmethod
-    def start(cls, home: Path, port: int | None = None, edge_port: int | None = None,
-              workers: int | None = None) -> Stack:
-        """Up and deployed when it returns; nothing is left when it raises. `workers`: MediaConvert jobs at once."""
+    def start(cls, home: Path, port: int | None = None, edge_port: int | None = None, workers: int | None = None,
+              faults: FaultSource = None) -> Stack:
+        """Up and deployed when it returns; nothing is left when it raises. `workers`: MediaConvert jobs at once.
+
+        `faults`: a plan (pipeline/local/faults.py) or its file; when left out, the file VOD_FAULTS names, if any.
+        """
         from pipeline.local.synth import synthesise
 
         with ExitStack() as opening:
             edge_socket = server.reserve(edge_port, EDGE_PORT)
             opening.callback(edge_socket.close)
             delivery_url = f"http://{server.HOST}:{edge_socket.getsockname()[1]}"
-            emulators = start_emulators(opening, home, port, workers)
+            emulators = start_emulators(opening, home, port, workers, faults)
             assembly = synthesise(emulators.run.home)
             deployment = _deploy(emulators, assembly, delivery_url)
             _serve_edge(opening, emulators, assembly, deployment, edge_socket)
@@ -86,6 +92,11 @@ class Stack:
     @property
     def endpoint_url(self) -> str:
         return self.emulators.endpoint_url
+
+    @property
+    def faults(self) -> fault_plans.Faults | None:
+        """What goes wrong, and what has; `set_faults` replaces the plan."""
+        return fault_plans.current
 
     @property
     def outputs(self) -> Mapping[str, str]:
@@ -106,9 +117,10 @@ class Stack:
         self.stop()
 
 
-def start_emulators(opening: ExitStack, home: Path, port: int | None = None,
-                    workers: int | None = None) -> Emulators:
+def start_emulators(opening: ExitStack, home: Path, port: int | None = None, workers: int | None = None,
+                    faults: FaultSource = None) -> Emulators:
     """Start the embedded AWS; `opening` closes it."""
+    plan = fault_plans.load(faults)
     region = default_region()
     sock = server.reserve(port)
     opening.callback(sock.close)
@@ -126,7 +138,8 @@ def start_emulators(opening: ExitStack, home: Path, port: int | None = None,
     lambdas = LambdaHost(run.functions, run.logs, endpoint.endpoint_url, ACCOUNT)
     opening.callback(lambdas.close)
     mediaconvert = MediaConvertService(run.path, endpoint.endpoint_url, region, ACCOUNT,
-                                       events.mediaconvert_emit, workers, logs=run.logs / "mediaconvert")
+                                       events.mediaconvert_emit, workers, logs=run.logs / "mediaconvert",
+                                       hook=faults_world.Hands(lambda service: emulators.client(service), lambdas))
     opening.callback(mediaconvert.close)
     s3.install(run.objects)
     events.install()
@@ -135,9 +148,22 @@ def start_emulators(opening: ExitStack, home: Path, port: int | None = None,
     install_lambda(lambdas)
     stepfunctions.install_stepfunctions(endpoint.endpoint_url, ACCOUNT)
     opening.callback(stepfunctions.stop_all)
-    endpoint.mediaconvert = mediaconvert
+    endpoint.mediaconvert, endpoint.install_faults = mediaconvert, set_faults
     endpoint.start()
-    return Emulators(run, region, endpoint.endpoint_url, mediaconvert, lambdas)
+    emulators = Emulators(run, region, endpoint.endpoint_url, mediaconvert, lambdas)
+    opening.callback(set_faults, None)
+    set_faults(plan)
+    return emulators
+
+
+def set_faults(plan: fault_plans.Plan | None) -> None:
+    """What goes wrong from now on, and how fast the state machine's clocks run; None: nothing, and at AWS's pace."""
+    from pipeline.local.emulators import interpreter_waits
+
+    scale = plan.clock_scale if plan else 1.0
+    interpreter_waits.heartbeat_share = scale
+    interpreter_waits.pace.set(waits=scale)
+    fault_plans.install(plan)
 
 
 def _deploy(emulators: Emulators, assembly: Assembly, delivery_url: str) -> Deployment:

@@ -23,6 +23,8 @@ from typing import Any
 from ministack.core.arn import ArnParseError, parse_arn
 from ministack.services import eventbridge, lambda_svc, s3, sns, sqs, stepfunctions
 
+from pipeline.local import faults, faults_world
+
 log = logging.getLogger(__name__)
 
 _version: contextvars.ContextVar[str | None] = contextvars.ContextVar("version", default=None)
@@ -78,6 +80,9 @@ def _dispatch_event(event: dict[str, Any], view: Any = None) -> None:
     if event.get("Source") == "aws.s3" and not event.get("_DispatchPath"):
         whole_seconds = event["Time"].partition(".")[0].removesuffix("Z") + "Z"
         event, view = {**event, "Time": whole_seconds, "Detail": _s3_detail(event["Detail"], _version.get())}, None
+        if faults.current is not None:
+            faults_world.s3_event(event, lambda: _original["_dispatch_event"](event, view))
+            return
     _original["_dispatch_event"](event, view)
 
 

@@ -10,10 +10,12 @@ invocations. One function stands between its API and that worker: _execute_funct
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 from collections.abc import Callable
 
+from pipeline.local import faults, faults_world
 from pipeline.local.emulators import check_versions
 from pipeline.local.lambda_host import Function, LambdaHost, function_of
 
@@ -35,13 +37,15 @@ def install_lambda(host: LambdaHost) -> None:
     def execute(func: dict, event: object, request_id: str) -> dict:
         config = func.get("config") or func
         function = _function(host, func)
-        answer = host.invoke(
+        run = functools.partial(
+            host.invoke,
             function,
             json.dumps(event).encode(),
             request_id=request_id,
             arn=config["FunctionArn"],
             trace_id=lambda_svc._xray_trace_id_for_invocation(config),
         )
+        answer = run() if faults.current is None else faults_world.invoke(run, host, function.name, event, request_id)
         # "rie" is ministack's word for a log that has START, END and REPORT already.
         result = {"body": _decoded(answer.payload), "log": answer.log, "log_source": "rie"}
         return {**result, "error": True, "function_error": "Unhandled"} if answer.error else result

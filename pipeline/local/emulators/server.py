@@ -24,6 +24,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
+from pipeline.local import faults, faults_http
+
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
 PORTS_TRIED = 100
@@ -112,6 +114,7 @@ class EmulatorServer:
 
     def __init__(self, sock: socket.socket, log_path: Path, mediaconvert: Handler | None = None):
         self.mediaconvert = mediaconvert
+        self.install_faults: Callable[[faults.Plan | None], None] = faults.install
         self.port = sock.getsockname()[1]
         self.endpoint_url = f"http://{HOST}:{self.port}"
         self._sock = sock
@@ -169,13 +172,21 @@ class EmulatorServer:
 
     async def _front(self, scope: dict, receive: Callable[[], Awaitable[dict]],
                      send: Callable[[dict], Awaitable[None]]) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http" and scope["path"] == faults_http.PATH:
+            await faults_http.serve_plan(scope, receive, send, self.install_faults)
+        elif scope["type"] == "http" and faults.current is not None:
+            await faults_http.meet(scope, receive, send, self._serve_request)
+        else:
+            await self._serve_request(scope, receive, send)
+
+    async def _serve_request(self, scope: dict, receive: Callable[[], Awaitable[dict]],
+                             send: Callable[[dict], Awaitable[None]]) -> None:
         from ministack import app
 
         from pipeline.local.emulators import s3
 
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-            return
         if scope["type"] == "http":
             if self.mediaconvert is not None and _is_for_mediaconvert(scope):
                 await self._to_mediaconvert(scope, receive, send)

@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.mediaconvert import events, jobs
+from pipeline.local.mediaconvert import events, faults, jobs
 from pipeline.local.mediaconvert.errors import ConflictException, InternalServerErrorException, NotFoundException
 from pipeline.local.mediaconvert.jobs import Job
 from pipeline.local.mediaconvert.process import STOP_SECONDS, Worker, WorkerBabbled, WorkerDied, WorkerNotStarted
@@ -65,6 +65,8 @@ class Dispatcher:
         worker_command: Sequence[str] = WORKER_COMMAND,
         status_seconds: float | None = None,
         history: int = HISTORY,
+        make_worker: Callable[[Job, Callable[[Mapping[str, Any]], Worker]], Any] | None = None,
+        hook: faults.Hook = faults.nothing,
     ):
         self._scratch, self._logs = scratch, logs
         for folder in (scratch, logs):
@@ -76,6 +78,7 @@ class Dispatcher:
         self._worker_command = worker_command
         self._status_seconds = status_seconds
         self._history = history
+        self._make_worker, self._hook = make_worker, hook
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}  # in order of submission
         self._waiting: dict[str, list[tuple[int, int, str]]] = collections.defaultdict(list)  # heaps, by queue ARN
@@ -99,9 +102,14 @@ class Dispatcher:
             self._jobs[job.id] = job
             if token:
                 self._tokens[token] = (time.monotonic(), job.id)
+            if not faults.holds(self._hook, job, lambda: self._enqueue(job)):
+                self._enqueue(job)
+            return job  # as submitted, although it may be running by now: AWS answers SUBMITTED too
+
+    def _enqueue(self, job: Job) -> None:
+        with self._lock:
             heapq.heappush(self._waiting[job.queue], (-job.priority, next(self._order), job.id))
             self._start_next()
-            return job  # as submitted, although it may be running by now: AWS answers SUBMITTED too
 
     def _job_of_token(self, token: str | None) -> Job | None:
         oldest_valid = time.monotonic() - TOKEN_SECONDS
@@ -233,7 +241,11 @@ class Dispatcher:
         scratch.mkdir()
         job = self.get(job_id)
         request = {"job_id": job_id, "settings": job.settings, "scratch_dir": str(scratch), **self._worker_request}
-        worker = Worker(self._worker_command, request, scratch, self._log_path(job_id))
+
+        def start(more: Mapping[str, Any]) -> Worker:
+            return Worker(self._worker_command, {**request, **more}, scratch, self._log_path(job_id))
+
+        worker = self._make_worker(job, start) if self._make_worker else start({})
         try:
             self._attach(job_id, worker)
             for message in worker.messages():

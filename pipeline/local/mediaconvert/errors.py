@@ -39,6 +39,12 @@ class UnprocessableEntityException(ApiError):
     status = 422
 
 
+class TooManyRequestsException(ApiError):
+    """The caller asks too often; only a fault plan says so here."""
+
+    status = 429
+
+
 class InternalServerErrorException(ApiError):
     """Ours to mend: something in the service itself failed; the message says what."""
 

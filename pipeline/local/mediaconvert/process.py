@@ -76,7 +76,7 @@ class Worker:
 
     def stop(self) -> None:
         """Let go of the leash; if the worker has not gone soon after, kill it and its process group."""
-        timer = threading.Timer(STOP_SECONDS, self._kill)
+        timer = threading.Timer(STOP_SECONDS, self.kill)
         timer.daemon = True
         self._timers.append(timer)
         timer.start()
@@ -100,10 +100,10 @@ class Worker:
         try:
             return self._process.wait(patience_seconds)
         except subprocess.TimeoutExpired:
-            self._kill()
+            self.kill()
             return self._process.wait()
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
         # Only while it has not been waited for: after that the number may belong to somebody else.
         if self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):

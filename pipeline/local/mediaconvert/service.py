@@ -10,6 +10,7 @@ answered as InternalServerErrorException.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import shutil
@@ -19,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.mediaconvert import honoured, jobs, model, rules, transfer
+from pipeline.local.mediaconvert import faults, honoured, jobs, model, rules, transfer
 from pipeline.local.mediaconvert.dispatch import WORKER_COMMAND, Dispatcher
 from pipeline.local.mediaconvert.errors import (
     ApiError,
@@ -55,14 +56,16 @@ class MediaConvertService:
         logs: Path | None = None,
         worker_command: Sequence[str] = WORKER_COMMAND,
         status_seconds: float | None = None,
+        hook: faults.Hook = faults.nothing,
     ):
         """`logs` is where the logs go when they should outlive `home`. `status_seconds` overrides every job's
-        StatusUpdateInterval: AWS's shortest is ten seconds."""
+        StatusUpdateInterval: AWS's shortest is ten seconds. `hook` says what goes wrong (faults.py)."""
         self._home = home / "mediaconvert"
         self._endpoint_url = endpoint_url
         self._region = region
         self._arn_prefix = f"arn:aws:mediaconvert:{region}:{account}"
-        self._announcer = Announcer(emit)
+        self._hook = hook
+        self._announcer = Announcer(emit if hook is faults.nothing else faults.Emitting(emit, hook))
         self._dispatcher = Dispatcher(
             self._home / "scratch",
             logs or self._home,
@@ -72,6 +75,8 @@ class MediaConvertService:
             workers=workers,
             worker_command=worker_command,
             status_seconds=status_seconds,
+            make_worker=None if hook is faults.nothing else self._make_worker,
+            hook=hook,
         )
         self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "CreateJob": self._create_job,
@@ -128,8 +133,39 @@ class MediaConvertService:
         run = self._operations.get(operation.name)
         if run is None:
             raise BadRequestException(f"{operation.name} is not offered by the local MediaConvert")
-        result = run(model.read_input(operation, labels, query, body))
+        request = model.read_input(operation, labels, query, body)
+        under_faults = faults.active(self._hook)
+        result = self._under_faults(operation.name, run, request) if under_faults else run(request)
         return operation.http["responseCode"], _headers(), model.write_output(operation, result)
+
+    # --- faults --------------------------------------------------------------------------------------------------
+
+    def _under_faults(self, name: str, run: Callable[[dict[str, Any]], dict[str, Any]], request: dict[str, Any]) -> Any:
+        if faults.before(self._hook, name, request):
+            url = request.get("InputFiles", [{}])[0].get("FileUrl", "")
+            result = {"ProbeResults": [self._fake_encoder.probe(url, lambda: self._probe_one(url))]}
+        else:
+            result = run(request)
+        faults.after(self._hook, name, request)
+        return result
+
+    def _make_worker(self, job: jobs.Job, start: Callable[[Mapping[str, Any]], Any]) -> Any:
+        """The worker of a job, with what the plan has for it."""
+        effects = self._hook("mediaconvert.run", faults.job_facts(job)) if faults.active(self._hook) else ()
+        inside = [effect for effect in effects if effect["kind"] in faults.IN_WORKER]
+        if any(effect["kind"] == "mediaconvert.fake_encode" for effect in effects):
+            return faults.FaultyWorker(effects, lambda: self._fake_encoder.worker(job.settings, inside))
+        return faults.FaultyWorker(effects, lambda: start({"faults": inside})) if effects else start({})
+
+    @functools.cached_property
+    def _fake_encoder(self) -> Any:
+        from pipeline.local.mediaconvert.fake_encoder import FakeEncoder
+
+        return FakeEncoder(self._s3, self._home / "scratch")
+
+    @functools.cached_property
+    def _s3(self) -> Any:
+        return transfer.s3_client(self._endpoint_url, self._region)
 
     # --- jobs ----------------------------------------------------------------------------------------------------
 
@@ -185,7 +221,7 @@ class MediaConvertService:
         with tempfile.TemporaryDirectory(prefix="probe-", dir=self._home / "scratch") as folder:
             path = Path(folder) / "source"
             try:
-                transfer.download(transfer.s3_client(self._endpoint_url, self._region), url, path)
+                transfer.download(self._s3, url, path)
                 return probe_file(path, url)
             except transfer.TransferFailed as failed:
                 raise READ_FAILURES.get(failed.code, BadRequestException)(str(failed)) from failed

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pipeline.local.mediaconvert import ffmpeg
+from pipeline.local.mediaconvert import faults, ffmpeg
 
 REPORT_SECONDS = 0.4
 PROBING_SHARE, TRANSCODING_SHARE = 5, 90  # of the job's percentage; what is left is UPLOADING's
@@ -41,7 +41,7 @@ def main() -> int:
     except (
         Exception
     ) as error:  # every failure has a code; one without is ours, and is told as MediaConvert tells its own
-        mouth.say(**_last_word(error))
+        mouth.say(**last_word(error))
     return 0
 
 
@@ -90,6 +90,7 @@ class Mouth:
 def do_job(request: Mapping[str, Any], mouth: Mouth) -> None:
     settings, scratch = request["settings"], Path(request["scratch_dir"])
     mouth.progress("PROBING", 0, often=True)
+    faults.break_engine(request.get("faults", ()), scratch)
     # Half a second of imports and one of the engine's first start pass beside each other.
     engine_check = threading.Thread(target=_try_engine, daemon=True)
     engine_check.start()
@@ -108,7 +109,7 @@ def do_job(request: Mapping[str, Any], mouth: Mouth) -> None:
     mouth.progress("PROBING", 1, often=True)
 
     length = planned.duration or plan.UNKNOWN_DURATION_SECONDS
-    uploader = transfer.Uploader(client)
+    uploader = faults.spoil(request.get("faults", ()), transfer.Uploader(client))
     try:
         details = engine.run(
             planned, facts, scratch, uploader,
@@ -163,7 +164,7 @@ def input_details(facts: Any, url: str) -> dict[str, Any]:
     }
 
 
-def _last_word(error: Exception) -> dict[str, Any]:
+def last_word(error: Exception) -> dict[str, Any]:
     if hasattr(error, "code") and hasattr(error, "message"):
         return {"type": "error", "code": error.code, "message": error.message, "detail": getattr(error, "detail", "")}
     return {

@@ -61,7 +61,7 @@ def run(s3: TinyS3, settings: dict[str, Any], scratch: Path, film: Path | bytes 
     try:
         worker.do_job(request(s3, settings, scratch), mouth)
     except Exception as error:
-        mouth.say(**worker._last_word(error))
+        mouth.say(**worker.last_word(error))
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 

@@ -1,0 +1,228 @@
+"""Send the uploads, do what their users do, wait until everything has ended.
+
+In: a running stack and what is to be sent. Out: the messages the topic had for its subscribers, and how long it took.
+At most `at_once` films are under way at a time. A dead letter is sent back to its queue once, as an operator would; the
+sweep, where the stack has one, is invoked every few seconds, as its schedule would.
+
+Can go wrong: nothing moves for `PATIENCE_SECONDS`. Then the run ends as it stands, and the invariants say what is
+stuck.
+"""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import contextlib
+import dataclasses
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pipeline.aws import operate
+from pipeline.aws.clients import client
+from pipeline.local import lambda_processes
+from pipeline.local.chaos import looking
+from pipeline.local.chaos.scenarios import Sending
+from pipeline.local.stack import Stack
+from pipeline.media import keys
+
+PATIENCE_SECONDS = 150
+VISIBILITY_SECONDS = 5  # AWS: 180; a message whose function died comes back after it
+SWEEP = "SweepFunction"
+SWEEP_SECONDS = 5
+LOOK_SECONDS = 1.0
+MEMORY_SECONDS = 2.0
+_PLACE = ("AssetsTable", "OutputsBucket", "StateMachineArn", "MediaConvertQueueArn")  # as operate.Place has them
+SIDECAR = b"1\n00:00:00,500 --> 00:00:01,500\nChaos, with captions.\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class Driven:
+    messages: list[dict[str, Any]]
+    seconds: float  # from the first upload to the last end
+    peak_mb: float
+    replayed: int  # dead letters sent back
+    sweeps: int
+    ended: bool
+
+
+@contextlib.contextmanager
+def operator(stack: Stack) -> Iterator[None]:
+    """Let pipeline.aws speak to the stack from this process, as `vod cancel` does."""
+    ours = {
+        "AWS_ENDPOINT_URL": stack.endpoint_url,
+        **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), stack.emulators.region),
+        **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "local"),
+    }
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    client.cache_clear()
+    try:
+        yield
+    finally:
+        client.cache_clear()
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+class Drive:
+    def __init__(self, stack: Stack, films: Mapping[str, Path], at_once: int):
+        self._stack, self._films, self._at_once = stack, films, at_once
+        self._s3 = stack.client("s3", retries={"mode": "standard", "total_max_attempts": 8}, max_pool_connections=32)
+        self._bucket = stack.outputs["SourcesBucket"]
+        self._inbox = self._subscribe()
+        self._done = threading.Event()
+        self._peak_kb = 0
+        self._sweeps = self._replayed = 0
+        self._messages: list[dict[str, Any]] = []
+        for name, url in looking.queues(stack).items():
+            if looking.DEAD_LETTERS not in name:
+                attributes = {"VisibilityTimeout": str(VISIBILITY_SECONDS)}
+                stack.client("sqs").set_queue_attributes(QueueUrl=url, Attributes=attributes)
+
+    def run(self, sendings: Sequence[Sending]) -> Driven:
+        doomed = {one.asset_id for one in sendings if one.cancelled}
+        besides = (self._watch_memory, self._sweep_often, lambda: self._cancel_at_work(doomed))
+        watching = [threading.Thread(target=each, daemon=True) for each in besides]
+        for thread in watching:
+            thread.start()
+        began = time.monotonic()
+        ended = self._send_and_wait(sendings)
+        seconds = time.monotonic() - began
+        ended = self._settle() and ended
+        self._done.set()
+        for thread in watching:
+            thread.join()
+        self._receive()
+        return Driven(self._messages, seconds, self._peak_kb / 1024, self._replayed, self._sweeps, ended)
+
+    # --- sending -----------------------------------------------------------------------------------------------------
+
+    def _send_and_wait(self, sendings: Sequence[Sending]) -> bool:
+        """Keep `at_once` films under way; a film is over when every version of its key has ended."""
+        expected: dict[str, int] = {}  # asset -> versions to be seen
+        waiting, over, moved = list(sendings), 0, time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            sending: list[concurrent.futures.Future[None]] = []
+            while waiting or over < len(expected):
+                while waiting and len(expected) - over < self._at_once:
+                    one = waiting.pop(0)
+                    expected[one.asset_id] = 1 + len(one.again)
+                    sending.append(pool.submit(self._send, one))
+                time.sleep(LOOK_SECONDS)
+                self._receive()
+                now_over = self._over(expected)
+                if now_over != over:
+                    over, moved = now_over, time.monotonic()
+                elif time.monotonic() - moved > PATIENCE_SECONDS:
+                    return False
+                elif time.monotonic() - moved > PATIENCE_SECONDS / 5:
+                    self._replay()
+            for future in sending:
+                future.result()
+        return True
+
+    def _send(self, one: Sending) -> None:
+        if one.sidecar:
+            self._s3.put_object(Bucket=self._bucket, Key=keys.stem(one.key) + ".en.srt", Body=SIDECAR)
+        self._put(one.key, one.film)
+        for film, seconds in one.again:
+            time.sleep(seconds)
+            self._put(one.key, film)
+
+    def _put(self, key: str, film: str) -> None:
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=self._films[film].read_bytes())
+
+    def _over(self, expected: Mapping[str, int]) -> int:
+        """How many films have an execution for every version that is to come, and all of them ended."""
+        ended, alive = collections.Counter(), collections.Counter()
+        replaced = collections.Counter(
+            one.asset_id for one in list(self._stack.faults.injected) if one.kind == "mediaconvert.source_replaced"
+        )
+        for name, status in looking.statuses(self._stack).items():
+            (alive if status == "RUNNING" else ended)[name.rsplit("-", 2)[0]] += 1
+        return sum(
+            ended[asset] >= count + replaced[asset] and not alive[asset] for asset, count in expected.items()
+        )
+
+    # --- settling ----------------------------------------------------------------------------------------------------
+
+    def _settle(self) -> bool:
+        """Wait for what follows an end: failures recorded, queues empty, jobs cancelled."""
+        deadline = time.monotonic() + PATIENCE_SECONDS / 3
+        quiet = 0
+        while time.monotonic() < deadline:
+            waiting = looking.waiting(self._stack)
+            busy = sum(count for name, count in waiting.items() if looking.DEAD_LETTERS not in name)
+            busy += sum(status == "RUNNING" for status in looking.statuses(self._stack).values())
+            if sum(waiting.values()) > busy:
+                self._replay()
+            quiet = 0 if busy else quiet + 1
+            if quiet >= 6:
+                return True
+            time.sleep(LOOK_SECONDS)
+        return False
+
+    def _replay(self) -> None:
+        """Send dead letters back to where they died."""
+        sqs, queues = self._stack.client("sqs"), looking.queues(self._stack)
+        for name, url in queues.items():
+            home = queues.get(name.removesuffix("DeadLetters"))
+            if looking.DEAD_LETTERS not in name or home is None:
+                continue
+            for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+                sqs.send_message(QueueUrl=home, MessageBody=message["Body"])
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                self._replayed += 1
+
+    # --- beside it ---------------------------------------------------------------------------------------------------
+
+    def _subscribe(self) -> str:
+        sqs, sns = self._stack.client("sqs"), self._stack.client("sns")
+        url = sqs.create_queue(QueueName="chaos-listener")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        sns.subscribe(TopicArn=self._stack.outputs["TopicArn"], Protocol="sqs", Endpoint=arn)
+        return url
+
+    def _receive(self) -> None:
+        sqs = self._stack.client("sqs")
+        while messages := sqs.receive_message(QueueUrl=self._inbox, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                self._messages.append(json.loads(json.loads(message["Body"])["Message"]))
+                sqs.delete_message(QueueUrl=self._inbox, ReceiptHandle=message["ReceiptHandle"])
+
+    def _cancel_at_work(self, doomed: set[str]) -> None:
+        """Cancel each of these assets once its job has begun, which the slow fault tells."""
+        outputs = self._stack.outputs
+        place = operate.Place(*(outputs[name] for name in _PLACE))
+        while doomed and not self._done.wait(0.2):
+            at_work = {one.asset_id for one in list(self._stack.faults.injected) if one.kind == "mediaconvert.slow"}
+            for asset in doomed & at_work:
+                try:
+                    operate.cancel(asset, place)
+                    doomed.discard(asset)
+                except operate.NotNow:  # rejected meanwhile, by another fault: that is an answer too
+                    doomed.discard(asset)
+                except ClientError:
+                    continue  # a fault met the operator, who tries again
+
+    def _sweep_often(self) -> None:
+        name = self._stack.deployment.physical.get(SWEEP)
+        functions = self._stack.client("lambda", read_timeout=600)
+        while name and not self._done.wait(SWEEP_SECONDS):
+            with contextlib.suppress(Exception):  # it may meet a fault as everything may; the next one comes soon
+                functions.invoke(FunctionName=name, Payload=b"{}")
+                self._sweeps += 1
+
+    def _watch_memory(self) -> None:
+        """Of this process and all its children."""
+        while not self._done.wait(MEMORY_SECONDS):
+            self._peak_kb = max(self._peak_kb, lambda_processes.family_kb())
