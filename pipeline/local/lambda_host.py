@@ -235,6 +235,8 @@ class LambdaHost:
         """The folder that holds this zip's files, unpacked once."""
         root = self.code / "".join(c if c.isalnum() else "-" for c in code_sha256)
         with self.unpack_lock:
+            if self.closed:
+                raise HostClosed("nothing is unpacked any more: the stack is stopping")
             if not root.exists():
                 partial = Path(tempfile.mkdtemp(dir=self.code))
                 with zipfile.ZipFile(io.BytesIO(code_zip)) as archive:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 from pipeline.local import faults, faults_world
 from pipeline.local.emulators import check_versions
-from pipeline.local.lambda_host import Function, LambdaHost, function_of
+from pipeline.local.lambda_host import Function, HostClosed, LambdaHost, function_of
 
 _host: LambdaHost | None = None
 
@@ -35,6 +35,12 @@ def install_lambda(host: LambdaHost) -> None:
         creating["create"] = _prewarming(creating["create"])
 
     def execute(func: dict, event: object, request_id: str) -> dict:
+        try:
+            return invoked(func, event, request_id)
+        except HostClosed as stopping:  # an asynchronous invocation outlived the stack: it has nobody to tell
+            return {"body": {"errorMessage": str(stopping)}, "log": "", "error": True, "function_error": "Unhandled"}
+
+    def invoked(func: dict, event: object, request_id: str) -> dict:
         config = func.get("config") or func
         function = _function(host, func)
         run = functools.partial(
