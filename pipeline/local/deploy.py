@@ -54,22 +54,32 @@ class Deployment:
     physical: Mapping[str, str]
 
 
-def deploy(assembly: Assembly, client: Callable[[str], Any], region: str, account: str, staging: Path,
-           parameters: Mapping[str, str], wait: Callable[[str, float], str]) -> Deployment:
+def deploy(
+    assembly: Assembly,
+    client: Callable[[str], Any],
+    region: str,
+    account: str,
+    staging: Path,
+    parameters: Mapping[str, str],
+    wait: Callable[[str, float], str],
+) -> Deployment:
     """`client` makes boto3 clients of the endpoint; `wait(stack, seconds)` blocks until the stack's status is final."""
     s3 = client("s3")
     bucket = _make_bootstrap_bucket(s3, region, account)
-    client("ssm").put_parameter(Name=f"/cdk-bootstrap/{BOOTSTRAP_QUALIFIER}/version", Value=BOOTSTRAP_VERSION,
-                                Type="String", Overwrite=True)
+    client("ssm").put_parameter(
+        Name=f"/cdk-bootstrap/{BOOTSTRAP_QUALIFIER}/version", Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True
+    )
     for asset in assembly.assets:
         s3.upload_file(str(_staged(asset, staging)), _bucket_of(asset, region, account), asset.object_key)
     s3.upload_file(str(assembly.template_path), bucket, TEMPLATE_KEY)
     cloudformation = client("cloudformation")
     try:
         cloudformation.create_stack(
-            StackName=STACK, TemplateURL=f"https://s3.{region}.amazonaws.com/{bucket}/{TEMPLATE_KEY}",
+            StackName=STACK,
+            TemplateURL=f"https://s3.{region}.amazonaws.com/{bucket}/{TEMPLATE_KEY}",
             Capabilities=_CAPABILITIES,
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()])
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        )
     except ClientError as error:
         raise DeployFailed(f"CloudFormation refuses the template: {error.response['Error']['Message']}") from error
     status = wait(STACK, TIMEOUT_SECONDS)
@@ -96,8 +106,11 @@ def _make_bootstrap_bucket(s3: Any, region: str, account: str) -> str:
 
 
 def _bucket_of(asset: Asset, region: str, account: str) -> str:
-    return (asset.bucket_name_template.replace("${AWS::AccountId}", account).replace("${AWS::Region}", region)
-            .replace("${AWS::Partition}", "aws"))
+    return (
+        asset.bucket_name_template.replace("${AWS::AccountId}", account)
+        .replace("${AWS::Region}", region)
+        .replace("${AWS::Partition}", "aws")
+    )
 
 
 def _staged(asset: Asset, staging: Path) -> Path:
@@ -115,12 +128,16 @@ def _first_failure(cloudformation: Any) -> str:
     if not failed:
         return "no resource says why"
     first = failed[-1]  # newest first
-    return (f"{first['LogicalResourceId']} ({first['ResourceType']}): "
-            f"{first.get('ResourceStatusReason', 'no reason given')}")
+    return (
+        f"{first['LogicalResourceId']} ({first['ResourceType']}): "
+        f"{first.get('ResourceStatusReason', 'no reason given')}"
+    )
 
 
 def _describe(cloudformation: Any) -> Deployment:
     stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
     resources = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
-    return Deployment({output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
-                      {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources})
+    return Deployment(
+        {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
+        {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources},
+    )

@@ -195,8 +195,15 @@ class Sandbox:
 class LambdaHost:
     """The pool. `invoke()` from any thread; `close()` ends every process."""
 
-    def __init__(self, folder: Path, logs: Path, endpoint_url: str, account: str, sandboxes: int = DEFAULT_SANDBOXES,
-                 fork: bool | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        logs: Path,
+        endpoint_url: str,
+        account: str,
+        sandboxes: int = DEFAULT_SANDBOXES,
+        fork: bool | None = None,
+    ) -> None:
         self.code = folder / "code"
         self.sandbox_folder = folder / "sandboxes"
         self.logs = logs
@@ -245,8 +252,14 @@ class LambdaHost:
                 self.processes.compile(root)
         return str(root)
 
-    def invoke(self, function: Function, payload: bytes, request_id: str | None = None, arn: str | None = None,
-               trace_id: str | None = None) -> Answer:
+    def invoke(
+        self,
+        function: Function,
+        payload: bytes,
+        request_id: str | None = None,
+        arn: str | None = None,
+        trace_id: str | None = None,
+    ) -> Answer:
         """Run one event to its end and return what Lambda would."""
         for attempt in range(1, DELIVERIES + 1):
             sandbox = self._acquire(function)
@@ -334,10 +347,16 @@ class LambdaHost:
     def _start(self, function: Function) -> Sandbox:
         sandbox = Sandbox(function, self.sandbox_folder)
         self.alive[sandbox.id] = sandbox
-        self.processes.start({
-            "id": sandbox.id, "handler": function.handler, "root": function.root, "output": str(sandbox.output),
-            "memory_mb": function.memory_mb, "env": self._environment(sandbox),
-        })
+        self.processes.start(
+            {
+                "id": sandbox.id,
+                "handler": function.handler,
+                "root": function.root,
+                "output": str(sandbox.output),
+                "memory_mb": function.memory_mb,
+                "env": self._environment(sandbox),
+            }
+        )
         return sandbox
 
     def _release(self, sandbox: Sandbox) -> None:
@@ -421,8 +440,10 @@ def log_lines(sandbox: Sandbox, invocation: Invocation, printed: str, status: st
     ended = invocation.ended or time.monotonic()
     duration_ms = (ended - (invocation.started or invocation.queued)) * 1000
     report = [
-        f"REPORT RequestId: {request_id}", f"Duration: {duration_ms:.2f} ms",
-        f"Billed Duration: {int(duration_ms) + 1} ms", f"Memory Size: {function.memory_mb} MB",
+        f"REPORT RequestId: {request_id}",
+        f"Duration: {duration_ms:.2f} ms",
+        f"Billed Duration: {int(duration_ms) + 1} ms",
+        f"Memory Size: {function.memory_mb} MB",
         f"Max Memory Used: {min(sandbox.peak_kb // 1024 + 1, function.memory_mb)} MB",
     ]
     if not sandbox.reported_init:

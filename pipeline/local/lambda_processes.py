@@ -59,13 +59,15 @@ class Zygote:
         with theirs:
             argv = [sys.executable, "-P", WORKER, "zygote", str(theirs.fileno())]
             self.process = subprocess.Popen(
-                argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
-                start_new_session=True, bufsize=0,
+                argv,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                bufsize=0,
             )
         self.live: set[str] = set()
-        threading.Thread(
-            target=self._listen, args=(self.control, self.live), name="lambda-zygote", daemon=True
-        ).start()
+        threading.Thread(target=self._listen, args=(self.control, self.live), name="lambda-zygote", daemon=True).start()
 
     def _tell(self, order: dict) -> bool:
         """False when the zygote is gone; _listen then reports the end of every sandbox."""

@@ -109,7 +109,7 @@ def read_request(stream: BinaryIO) -> tuple[str, str, bytes] | None:
 
 
 def _headers(stream: BinaryIO):
-    while (line := stream.readline(1 << 21).strip()):  # an error's X-Ray cause is a header of up to 1 MB
+    while line := stream.readline(1 << 21).strip():  # an error's X-Ray cause is a header of up to 1 MB
         name, _, value = line.decode("latin-1").partition(":")
         yield name.strip().lower(), value.strip()
 

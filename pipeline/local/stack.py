@@ -68,8 +68,14 @@ class Stack:
     _closing: ExitStack = field(repr=False)
 
     @classmethod
-    def start(cls, home: Path, port: int | None = None, edge_port: int | None = None, workers: int | None = None,
-              faults: FaultSource = None) -> Stack:
+    def start(
+        cls,
+        home: Path,
+        port: int | None = None,
+        edge_port: int | None = None,
+        workers: int | None = None,
+        faults: FaultSource = None,
+    ) -> Stack:
         """Up and deployed when it returns; nothing is left when it raises. `workers`: MediaConvert jobs at once.
 
         `faults`: a plan (pipeline/local/faults.py) or its file; when left out, the file VOD_FAULTS names, if any.
@@ -117,8 +123,9 @@ class Stack:
         self.stop()
 
 
-def start_emulators(opening: ExitStack, home: Path, port: int | None = None, workers: int | None = None,
-                    faults: FaultSource = None) -> Emulators:
+def start_emulators(
+    opening: ExitStack, home: Path, port: int | None = None, workers: int | None = None, faults: FaultSource = None
+) -> Emulators:
     """Start the embedded AWS; `opening` closes it."""
     plan = fault_plans.load(faults)
     region = default_region()
@@ -137,9 +144,16 @@ def start_emulators(opening: ExitStack, home: Path, port: int | None = None, wor
     opening.callback(endpoint.stop)
     lambdas = LambdaHost(run.functions, run.logs, endpoint.endpoint_url, ACCOUNT)
     opening.callback(lambdas.close)
-    mediaconvert = MediaConvertService(run.path, endpoint.endpoint_url, region, ACCOUNT,
-                                       events.mediaconvert_emit, workers, logs=run.logs / "mediaconvert",
-                                       hook=faults_world.Hands(lambda service: emulators.client(service), lambdas))
+    mediaconvert = MediaConvertService(
+        run.path,
+        endpoint.endpoint_url,
+        region,
+        ACCOUNT,
+        events.mediaconvert_emit,
+        workers,
+        logs=run.logs / "mediaconvert",
+        hook=faults_world.Hands(lambda service: emulators.client(service), lambdas),
+    )
     opening.callback(mediaconvert.close)
     s3.install(run.objects)
     events.install()
@@ -169,12 +183,20 @@ def set_faults(plan: fault_plans.Plan | None) -> None:
 def _deploy(emulators: Emulators, assembly: Assembly, delivery_url: str) -> Deployment:
     from pipeline.local.emulators import cloudformation
 
-    return deploy(assembly, emulators.client, emulators.region, ACCOUNT, emulators.run.scratch,
-                  {"DeliveryUrl": delivery_url}, cloudformation.outcome)
+    return deploy(
+        assembly,
+        emulators.client,
+        emulators.region,
+        ACCOUNT,
+        emulators.run.scratch,
+        {"DeliveryUrl": delivery_url},
+        cloudformation.outcome,
+    )
 
 
-def _serve_edge(opening: ExitStack, emulators: Emulators, assembly: Assembly, deployment: Deployment,
-                sock: Any) -> None:
+def _serve_edge(
+    opening: ExitStack, emulators: Emulators, assembly: Assembly, deployment: Deployment, sock: Any
+) -> None:
     from pipeline.local.edge import Edge
     from pipeline.local.edge.server import Serving
 

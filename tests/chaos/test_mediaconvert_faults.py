@@ -102,9 +102,7 @@ def test_a_slow_job_takes_longer_unless_it_is_cancelled():
 
 
 def test_a_worker_is_killed_at_work():
-    worker = faults.FaultyWorker(
-        [{"kind": "mediaconvert.worker_kill"}], lambda: Worker({"type": "progress"}, COMPLETE)
-    )
+    worker = faults.FaultyWorker([{"kind": "mediaconvert.worker_kill"}], lambda: Worker({"type": "progress"}, COMPLETE))
     with pytest.raises(WorkerDied):
         list(worker.messages())
 

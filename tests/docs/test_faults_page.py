@@ -18,9 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs/faults.md"
 def kinds() -> str:
     lines = ["| kind | what happens | point | parameters |", "|---|---|---|---|"]
     for name, kind in KINDS.items():
-        parameters = "; ".join(
-            f"`{word}`: {one.about} ({_values(one)})" for word, one in kind.parameters.items()
-        )
+        parameters = "; ".join(f"`{word}`: {one.about} ({_values(one)})" for word, one in kind.parameters.items())
         lines.append(f"| `{name}` | {kind.about} | {kind.point} | {parameters} |".replace("  |", " |"))
     return "\n".join(lines)
 

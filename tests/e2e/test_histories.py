@@ -16,15 +16,36 @@ from tests.e2e.test_redrive import misconfigured, redriven
 
 TO_VERIFIED = ["Ingest upload", "Probe source", "Plan renditions", "Transcode", "Verify outputs"]
 PUBLISHED = ["Publish asset", "Announce", "Published"]
-BRANCHES = {"Transcode streams", "Download wanted?", "No download", "Has captions?", "No captions", "Notify team",
-            "Report upload"}
+BRANCHES = {
+    "Transcode streams",
+    "Download wanted?",
+    "No download",
+    "Has captions?",
+    "No captions",
+    "Notify team",
+    "Report upload",
+}
 
 
 def _history(pipeline: Pipeline, result: Result) -> list[dict[str, Any]]:
-    env = {**os.environ, "AWS_ENDPOINT_URL": pipeline.world.endpoint_url, "AWS_REGION": "us-east-1", "AWS_PAGER": "",
-           "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_CONFIG_FILE": os.devnull}
-    argv = [sys.executable, "-m", "awscli", "stepfunctions", "get-execution-history", "--execution-arn",
-            result.execution_arn]
+    env = {
+        **os.environ,
+        "AWS_ENDPOINT_URL": pipeline.world.endpoint_url,
+        "AWS_REGION": "us-east-1",
+        "AWS_PAGER": "",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_CONFIG_FILE": os.devnull,
+    }
+    argv = [
+        sys.executable,
+        "-m",
+        "awscli",
+        "stepfunctions",
+        "get-execution-history",
+        "--execution-arn",
+        result.execution_arn,
+    ]
     return json.loads(subprocess.run(argv, env=env, capture_output=True, check=True, timeout=60).stdout)["events"]
 
 
@@ -35,8 +56,11 @@ def _names(events: list[dict[str, Any]], edge: str) -> list[str]:
 
 
 def _failures(events: list[dict[str, Any]]) -> list[str]:
-    return [event["lambdaFunctionFailedEventDetails"]["error"] for event in events
-            if event["type"] == "LambdaFunctionFailed"]
+    return [
+        event["lambdaFunctionFailedEventDetails"]["error"]
+        for event in events
+        if event["type"] == "LambdaFunctionFailed"
+    ]
 
 
 def _is_in_order(events: list[dict[str, Any]]) -> bool:

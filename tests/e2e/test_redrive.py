@@ -20,8 +20,12 @@ from tests.e2e.test_failures import dying_engine  # noqa: F401  (a fixture)
 def misconfigured(pipeline: Pipeline, function: str, **wrong: str) -> Iterator[None]:
     """A function deployed with a wrong setting, put right again at the end."""
     client = pipeline.world.client("lambda")
-    name = next(one["FunctionName"] for page in client.get_paginator("list_functions").paginate()
-                for one in page["Functions"] if f"lambdas.{function}." in one["Handler"])
+    name = next(
+        one["FunctionName"]
+        for page in client.get_paginator("list_functions").paginate()
+        for one in page["Functions"]
+        if f"lambdas.{function}." in one["Handler"]
+    )
     right = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     client.update_function_configuration(FunctionName=name, Environment={"Variables": {**right, **wrong}})
     try:
@@ -43,8 +47,9 @@ def redriven(pipeline: Pipeline, result: Result) -> dict[str, Any]:
 
 def _jobs(pipeline: Pipeline, result: Result) -> list[str]:
     pages = pipeline.world.client("mediaconvert").get_paginator("list_jobs").paginate()
-    return [job["Status"] for page in pages for job in page["Jobs"]
-            if job["UserMetadata"]["asset_id"] == result.asset_id]
+    return [
+        job["Status"] for page in pages for job in page["Jobs"] if job["UserMetadata"]["asset_id"] == result.asset_id
+    ]
 
 
 def _red_box(pipeline: Pipeline, result: Result) -> str:

@@ -66,8 +66,10 @@ def rule_for(state: State, part: str, error: str) -> tuple[int, str] | None:
     """The first rule of Retry or Catch that names this error, and the name it does it by."""
     for number, rule in enumerate(state.get(part, [])):
         for name in rule["ErrorEquals"]:
-            if name in (error, "States.ALL") or (name == "States.TaskFailed" and not _is_timeout(error)) or (
-                name == "States.Timeout" and _is_timeout(error)
+            if (
+                name in (error, "States.ALL")
+                or (name == "States.TaskFailed" and not _is_timeout(error))
+                or (name == "States.Timeout" and _is_timeout(error))
             ):
                 return number, name
     return None
@@ -189,8 +191,11 @@ def _left(visit: Visit, visits: list[Visit], state: State) -> Iterator[str]:
 
 
 def _choice(visit: Visit, state: State) -> str:
-    found = [f"Choices[{number}] -> {rule['Next']}" for number, rule in enumerate(state["Choices"])
-             if rule["Next"] == visit.next]
+    found = [
+        f"Choices[{number}] -> {rule['Next']}"
+        for number, rule in enumerate(state["Choices"])
+        if rule["Next"] == visit.next
+    ]
     if state.get("Default") == visit.next:
         found.append(f"Default -> {visit.next}")
     if len(found) != 1:

@@ -129,8 +129,13 @@ def _function_failed(error: str, state: str) -> dict[str, Any]:
 
 
 def _answered(payload: Any, **fields: Any) -> dict[str, Any]:
-    return {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": io.BytesIO(json.dumps(payload).encode()),
-            "ResponseMetadata": {"HTTPStatusCode": 200}, **fields}
+    return {
+        "StatusCode": 200,
+        "ExecutedVersion": "$LATEST",
+        "Payload": io.BytesIO(json.dumps(payload).encode()),
+        "ResponseMetadata": {"HTTPStatusCode": 200},
+        **fields,
+    }
 
 
 def _refused(code: str) -> Exception:

@@ -34,7 +34,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Walked]
     """All walks, a few at a time."""
     with serving(tmp_path_factory.mktemp("home")) as world:
         arn = world.steps.create_state_machine(
-            name="vod", definition=definition(), roleArn="arn:aws:iam::123456789012:role/test")["stateMachineArn"]
+            name="vod", definition=definition(), roleArn="arn:aws:iam::123456789012:role/test"
+        )["stateMachineArn"]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             ended = pool.map(lambda walk: _run(world, arn, walk), WALKS.values())
             yield dict(zip(WALKS, ended, strict=True))
@@ -97,8 +98,11 @@ def test_an_arrow_that_only_one_run_walks_is_missing_without_it(runs: dict[str, 
     plain = "a-film-without-download-and-captions-is-published"
     gone = set().union(*(walked(MACHINE, run.last.events) for name, run in runs.items() if name != plain))
     assert arrows_of(MACHINE) - gone == {
-        "Download wanted?: Default -> No download", "No download: the end",
-        "Has captions?: Default -> No captions", "No captions: the end"}
+        "Download wanted?: Default -> No download",
+        "No download: the end",
+        "Has captions?: Default -> No captions",
+        "No captions: the end",
+    }
 
 
 def test_every_task_can_be_red(runs: dict[str, Walked]) -> None:

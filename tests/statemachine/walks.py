@@ -26,8 +26,12 @@ UNKNOWN = "SomethingNobodyExpected"
 ANSWERS: dict[str, Any] = {
     "Ingest upload": {"title": "Film", "captions": [{"key": "uploads/film.en.srt", "language": "en"}]},
     "Probe source": {"duration_ms": 10_000},
-    "Plan renditions": {"streams": {"settings_key": "w/streams.json"}, "download": {"settings_key": "w/download.json"},
-                        "timeout_seconds": 36_000, "heartbeat_seconds": 3_000},
+    "Plan renditions": {
+        "streams": {"settings_key": "w/streams.json"},
+        "download": {"settings_key": "w/download.json"},
+        "timeout_seconds": 36_000,
+        "heartbeat_seconds": 3_000,
+    },
     "Publish asset": {"url": "https://example.com/?asset=film"},
 }
 
@@ -95,8 +99,9 @@ def _catches(state: str) -> Iterator[Walk]:
     for rule in STATES[state].get("Catch", []):
         inside = [name for branch in STATES[state].get("Branches", []) for name in _tasks_in(branch)] or [state]
         for error, task in itertools.product(rule["ErrorEquals"], inside):
-            yield _walk(f"{state}: caught {error} of {task}", task, _until_given_up(task, error),
-                        ends=_end_after(rule["Next"]))
+            yield _walk(
+                f"{state}: caught {error} of {task}", task, _until_given_up(task, error), ends=_end_after(rule["Next"])
+            )
 
 
 def _reds(state: str) -> Iterator[Walk]:
@@ -151,8 +156,15 @@ def _end_after(name: str) -> str:
 
 
 def _parallel_of(state: str) -> str | None:
-    return next((name for name, each in MACHINE["States"].items() for branch in each.get("Branches", [])
-                 if state in branch["States"]), None)
+    return next(
+        (
+            name
+            for name, each in MACHINE["States"].items()
+            for branch in each.get("Branches", [])
+            if state in branch["States"]
+        ),
+        None,
+    )
 
 
 def _tasks_in(branch: dict) -> list[str]:

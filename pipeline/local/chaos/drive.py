@@ -149,9 +149,7 @@ class Drive:
         )
         for name, status in looking.statuses(self._stack).items():
             (alive if status == "RUNNING" else ended)[name.rsplit("-", 2)[0]] += 1
-        return sum(
-            ended[asset] >= count + replaced[asset] and not alive[asset] for asset, count in expected.items()
-        )
+        return sum(ended[asset] >= count + replaced[asset] and not alive[asset] for asset, count in expected.items())
 
     # --- settling ----------------------------------------------------------------------------------------------------
 

@@ -70,8 +70,10 @@ def _table_crc(table: tuple[int, ...], ones: int, data: bytes, value: int = 0) -
 
 
 def _table(polynomial: int) -> tuple[int, ...]:
-    return tuple(functools.reduce(lambda crc, _: (crc >> 1) ^ (polynomial if crc & 1 else 0), range(8), byte)
-                 for byte in range(256))
+    return tuple(
+        functools.reduce(lambda crc, _: (crc >> 1) ^ (polynomial if crc & 1 else 0), range(8), byte)
+        for byte in range(256)
+    )
 
 
 # A CRC is linear over GF(2): appending n zero bytes multiplies it by a fixed bit matrix, so CRC(A+B) is

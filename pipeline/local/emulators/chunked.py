@@ -20,9 +20,11 @@ class BadFraming(Exception):
 
 
 def is_chunked(headers: Mapping[str, str]) -> bool:
-    return (headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
-            or "aws-chunked" in headers.get("content-encoding", "")
-            or bool(headers.get("x-amz-decoded-content-length")))
+    return (
+        headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
+        or "aws-chunked" in headers.get("content-encoding", "")
+        or bool(headers.get("x-amz-decoded-content-length"))
+    )
 
 
 class Decoder:
@@ -40,7 +42,7 @@ class Decoder:
             if self._state is None:
                 raise BadFraming("bytes after the end of the last frame")
             if self._left:
-                piece, view = view[:self._left], view[self._left:]
+                piece, view = view[: self._left], view[self._left :]
                 self._left -= len(piece)
                 yield piece
             else:
@@ -53,17 +55,17 @@ class Decoder:
 
     def _take_line(self, view: memoryview) -> memoryview:
         end = bytes(view[:_LONGEST_LINE]).find(b"\n")
-        self._line += view if end < 0 else view[:end + 1]
+        self._line += view if end < 0 else view[: end + 1]
         if len(self._line) > _LONGEST_LINE:
             raise BadFraming("a frame's header line is too long")
         if end < 0:
-            return view[len(view):]
+            return view[len(view) :]
         if not self._line.endswith(b"\r\n"):
             raise BadFraming("a frame's line must end in CR LF")
         line = bytes(self._line[:-2])
         self._line.clear()
         self._state(line)
-        return view[end + 1:]
+        return view[end + 1 :]
 
     def _size(self, line: bytes) -> None:
         match = _SIZE.match(line.strip())

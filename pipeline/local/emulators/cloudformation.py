@@ -37,16 +37,25 @@ def install(mediaconvert: Queues | None) -> None:
     _mediaconvert = mediaconvert
     if "AWS::MediaConvert::Queue" in provisioners._RESOURCE_HANDLERS:
         return
-    provisioners._RESOURCE_HANDLERS.update({
-        "AWS::MediaConvert::Queue": {"create": _create_queue, "delete": _delete_queue},
-        "AWS::CloudFront::PublicKey": {"create": _create_public_key, "delete": _delete_from(cloudfront._public_keys)},
-        "AWS::CloudFront::KeyGroup": {"create": _create_key_group, "delete": _delete_from(cloudfront._key_groups)},
-    })
-    for module, name in ((handlers, "_deploy_stack_async"), (changesets, "_deploy_stack_async"),
-                         (handlers, "_delete_stack_async")):
+    provisioners._RESOURCE_HANDLERS.update(
+        {
+            "AWS::MediaConvert::Queue": {"create": _create_queue, "delete": _delete_queue},
+            "AWS::CloudFront::PublicKey": {
+                "create": _create_public_key,
+                "delete": _delete_from(cloudfront._public_keys),
+            },
+            "AWS::CloudFront::KeyGroup": {"create": _create_key_group, "delete": _delete_from(cloudfront._key_groups)},
+        }
+    )
+    for module, name in (
+        (handlers, "_deploy_stack_async"),
+        (changesets, "_deploy_stack_async"),
+        (handlers, "_delete_stack_async"),
+    ):
         setattr(module, name, _telling_when_done(getattr(module, name)))
     lambda_svc._execute_function_with_config_scope = _failing_custom_resources(
-        lambda_svc._execute_function_with_config_scope)
+        lambda_svc._execute_function_with_config_scope
+    )
 
 
 def outcome(stack_name: str, timeout_s: float) -> str:
@@ -80,8 +89,9 @@ def _failing_custom_resources(execute: Callable) -> Callable:
         if result.get("error") and isinstance(event, dict) and "ResponseURL" in event:
             error = result.get("body") if isinstance(result.get("body"), dict) else {}
             reason = f"{error.get('errorType', 'the function failed')}: {error.get('errorMessage', '')}".rstrip(": ")
-            custom_resource.deliver_response(event["ResponseURL"].rpartition("/")[2],
-                                             {"Status": "FAILED", "Reason": reason})
+            custom_resource.deliver_response(
+                event["ResponseURL"].rpartition("/")[2], {"Status": "FAILED", "Reason": reason}
+            )
         return result
 
     return run
@@ -107,15 +117,23 @@ def _delete_queue(name: str, properties: dict[str, Any]) -> None:
 def _create_public_key(logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
     key_id, config = cloudfront._pk_id(), properties["PublicKeyConfig"]
     created = now_iso()
-    cloudfront._public_keys[key_id] = {"Id": key_id, "CreatedTime": created, "Config": dict(config),
-                                       "ETag": cloudfront.new_uuid()}
+    cloudfront._public_keys[key_id] = {
+        "Id": key_id,
+        "CreatedTime": created,
+        "Config": dict(config),
+        "ETag": cloudfront.new_uuid(),
+    }
     return key_id, {"Id": key_id, "CreatedTime": created}
 
 
 def _create_key_group(logical_id: str, properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
     group_id, modified = cloudfront._kg_id(), now_iso()
-    cloudfront._key_groups[group_id] = {"Id": group_id, "LastModifiedTime": modified,
-                                        "Config": dict(properties["KeyGroupConfig"]), "ETag": cloudfront.new_uuid()}
+    cloudfront._key_groups[group_id] = {
+        "Id": group_id,
+        "LastModifiedTime": modified,
+        "Config": dict(properties["KeyGroupConfig"]),
+        "ETag": cloudfront.new_uuid(),
+    }
     return group_id, {"Id": group_id, "LastModifiedTime": modified}
 
 

@@ -14,7 +14,11 @@ _ENDS = ("Succeed", "Fail")
 
 # moto 5.2.5 parses these, and goes on as if they were not there. Zero, where a number is meant, is what it does.
 _NOT_EVALUATED = (
-    "ItemBatcher", "ResultWriter", "ToleratedFailureCount", "ToleratedFailureCountPath", "ToleratedFailurePercentage",
+    "ItemBatcher",
+    "ResultWriter",
+    "ToleratedFailureCount",
+    "ToleratedFailureCountPath",
+    "ToleratedFailurePercentage",
     "ToleratedFailurePercentagePath",
 )
 

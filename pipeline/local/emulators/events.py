@@ -36,11 +36,13 @@ _sequencer_lock = threading.Lock()
 def install() -> None:
     if _original:
         return
-    for module, name, ours in ((s3, "_next_event_sequencer", _next_event_sequencer),
-                               (s3, "_fire_s3_event", _fire_s3_event),
-                               (eventbridge, "_dispatch_event", _dispatch_event),
-                               (eventbridge, "_invoke_target", _invoke_target),
-                               (eventbridge, "_dispatch_to_lambda", _dispatch_to_lambda)):
+    for module, name, ours in (
+        (s3, "_next_event_sequencer", _next_event_sequencer),
+        (s3, "_fire_s3_event", _fire_s3_event),
+        (eventbridge, "_dispatch_event", _dispatch_event),
+        (eventbridge, "_invoke_target", _invoke_target),
+        (eventbridge, "_dispatch_to_lambda", _dispatch_to_lambda),
+    ):
         _original[name] = getattr(module, name)
         setattr(module, name, ours)
 
@@ -107,9 +109,18 @@ def _invoke_target(target: dict[str, Any], event: dict[str, Any], rule: dict[str
     dead_letters = (target.get("DeadLetterConfig") or {}).get("Arn")
     if dead_letters and sqs._queue_by_arn(dead_letters) is not None:
         view = view or eventbridge._pattern_event_view(event)
-        _send_dead_letter(dead_letters, json.dumps(view.event_with_detail()), {
-            "RULE_ARN": rule.get("Arn", ""), "TARGET_ARN": target.get("Arn", ""), "ERROR_CODE": "RESOURCE_NOT_FOUND",
-            "ERROR_MESSAGE": reason, "EXHAUSTED_RETRY_CONDITION": "NotRetryable", "RETRY_ATTEMPTS": "0"})
+        _send_dead_letter(
+            dead_letters,
+            json.dumps(view.event_with_detail()),
+            {
+                "RULE_ARN": rule.get("Arn", ""),
+                "TARGET_ARN": target.get("Arn", ""),
+                "ERROR_CODE": "RESOURCE_NOT_FOUND",
+                "ERROR_MESSAGE": reason,
+                "EXHAUSTED_RETRY_CONDITION": "NotRetryable",
+                "RETRY_ATTEMPTS": "0",
+            },
+        )
 
 
 def _undeliverable(arn: str) -> str | None:
@@ -131,8 +142,14 @@ def _undeliverable(arn: str) -> str | None:
 def _send_dead_letter(queue_arn: str, body: str, attributes: dict[str, str]) -> None:
     message_attributes = {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()}
     spec = parse_arn(queue_arn)
-    sqs._act_send_message({"QueueUrl": sqs._queue_url_for_account(spec.account_id, spec.resource), "MessageBody": body,
-                           "MessageAttributes": message_attributes}, "")
+    sqs._act_send_message(
+        {
+            "QueueUrl": sqs._queue_url_for_account(spec.account_id, spec.resource),
+            "MessageBody": body,
+            "MessageAttributes": message_attributes,
+        },
+        "",
+    )
 
 
 def _dispatch_to_lambda(arn: str, payload: str) -> None:

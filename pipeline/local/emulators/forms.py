@@ -28,10 +28,10 @@ def parts(content_type: str, body: StoredBody) -> list[tuple[str, str | None, di
     marks = list(_marks(body, b"--" + boundary[2].encode("latin-1")))
     found = []
     for start, end in itertools.pairwise(marks):
-        part = body[start + len(boundary[2]) + 4:end - 2]  # "--boundary\r\n" before, "\r\n" behind
+        part = body[start + len(boundary[2]) + 4 : end - 2]  # "--boundary\r\n" before, "\r\n" behind
         head, separator, _ = bytes(part[:_LONGEST_HEAD]).partition(b"\r\n\r\n")
         if separator:
-            found.append(_field(BytesHeaderParser().parsebytes(head), part[len(head) + 4:len(part)]))
+            found.append(_field(BytesHeaderParser().parsebytes(head), part[len(head) + 4 : len(part)]))
     return found
 
 

@@ -15,8 +15,12 @@ from typing import Any
 
 MAX_EVENTS = 25_000
 FULL = f"The execution reached the maximum number of history events ({MAX_EVENTS})."
-_ENDS = {"SUCCEEDED": "ExecutionSucceeded", "FAILED": "ExecutionFailed", "ABORTED": "ExecutionAborted",
-         "TIMED_OUT": "ExecutionTimedOut"}
+_ENDS = {
+    "SUCCEEDED": "ExecutionSucceeded",
+    "FAILED": "ExecutionFailed",
+    "ABORTED": "ExecutionAborted",
+    "TIMED_OUT": "ExecutionTimedOut",
+}
 
 
 class HistoryFull(Exception):
@@ -36,8 +40,14 @@ class History:
         self._ended = False
         self._lock = threading.Lock()
 
-    def add_event(self, context: Any, event_type: str, event_details: dict | None = None, timestamp: Any = None,
-                  update_source_event_id: bool = True) -> int:
+    def add_event(
+        self,
+        context: Any,
+        event_type: str,
+        event_details: dict | None = None,
+        timestamp: Any = None,
+        update_source_event_id: bool = True,
+    ) -> int:
         with self._lock:
             if self._ended or event_type in _ENDS.values():
                 return len(self.events)

@@ -55,13 +55,21 @@ def client_for(region: str, service: str, state_credentials: object = None) -> A
     with _clients_lock:
         if key not in _clients:
             config = Config(
-                parameter_validation=False, retries={"total_max_attempts": 1}, read_timeout=1000,
-                max_pool_connections=256, inject_host_prefix=False, s3={"addressing_style": "path"},
+                parameter_validation=False,
+                retries={"total_max_attempts": 1},
+                read_timeout=1000,
+                max_pool_connections=256,
+                inject_host_prefix=False,
+                s3={"addressing_style": "path"},
             )
             # The access key is the account: that is how the endpoint learns whose call it is.
             _clients[key] = boto3.client(
-                service, region_name=region, endpoint_url=_endpoint["url"], config=config,
-                aws_access_key_id=_endpoint["account"], aws_secret_access_key="local",
+                service,
+                region_name=region,
+                endpoint_url=_endpoint["url"],
+                config=config,
+                aws_access_key_id=_endpoint["account"],
+                aws_secret_access_key="local",
             )
         return _clients[key]
 
@@ -183,7 +191,9 @@ def _name_lambda_errors() -> None:
     def function_failed(task, env, error, cause):
         details = LambdaFunctionFailedEventDetails(error=error, cause=cause)
         return FailureEvent(
-            env=env, error_name=named_error(error), event_type=HistoryEventType.LambdaFunctionFailed,
+            env=env,
+            error_name=named_error(error),
+            event_type=HistoryEventType.LambdaFunctionFailed,
             event_details=EventDetails(lambdaFunctionFailedEventDetails=details),
         )
 
@@ -308,7 +318,11 @@ def task_failed(task, env, error: str, cause: str):
     details = TaskFailedEventDetails(
         resource=task._get_sfn_resource(), resourceType=task._get_sfn_resource_type(), error=error, cause=cause
     )
-    return FailureEventException(FailureEvent(
-        env=env, error_name=named_error(error), event_type=HistoryEventType.TaskFailed,
-        event_details=EventDetails(taskFailedEventDetails=details),
-    ))
+    return FailureEventException(
+        FailureEvent(
+            env=env,
+            error_name=named_error(error),
+            event_type=HistoryEventType.TaskFailed,
+            event_details=EventDetails(taskFailedEventDetails=details),
+        )
+    )

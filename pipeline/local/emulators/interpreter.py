@@ -127,10 +127,14 @@ def _name_the_choice_that_did_not_match() -> None:
                 cause=f"An error occurred while executing the state '{self.name}'. Failed to transition out of the "
                 f"state. The state's choice rules matched no input and it has no Default",
             )
-            raise FailureEventException(FailureEvent(
-                env=env, error_name=named_error("States.NoChoiceMatched"), event_type=HistoryEventType.ExecutionFailed,
-                event_details=EventDetails(executionFailedEventDetails=details),
-            )) from error
+            raise FailureEventException(
+                FailureEvent(
+                    env=env,
+                    error_name=named_error("States.NoChoiceMatched"),
+                    event_type=HistoryEventType.ExecutionFailed,
+                    event_details=EventDetails(executionFailedEventDetails=details),
+                )
+            ) from error
 
     StateChoice._eval_state = evaluate
 
@@ -214,11 +218,16 @@ def _fail_map_runs() -> None:
         if items.failed.get() + items.timed_out.get() > 0:
             error = "States.ExceedToleratedFailureThreshold"
             details = MapRunFailedEventDetails(
-                error=error, cause="The specified tolerated failure threshold was exceeded")
-            raise FailureEventException(FailureEvent(
-                env=env, error_name=named_error(error), event_type=HistoryEventType.MapRunFailed,
-                event_details=EventDetails(mapRunFailedEventDetails=details),
-            ))
+                error=error, cause="The specified tolerated failure threshold was exceeded"
+            )
+            raise FailureEventException(
+                FailureEvent(
+                    env=env,
+                    error_name=named_error(error),
+                    event_type=HistoryEventType.MapRunFailed,
+                    event_details=EventDetails(mapRunFailedEventDetails=details),
+                )
+            )
 
     DistributedIterationComponent._map_run = run
 

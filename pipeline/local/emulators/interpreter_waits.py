@@ -372,11 +372,14 @@ def _with_heartbeat_timeout(original):
         if not isinstance(ex, HeartbeatTimeoutError):
             return original(self, env, ex)
         details = TaskTimedOutEventDetails(
-            resource=self._get_sfn_resource(), resourceType=self._get_sfn_resource_type(),
+            resource=self._get_sfn_resource(),
+            resourceType=self._get_sfn_resource_type(),
             error="States.HeartbeatTimeout",
         )
         return FailureEvent(
-            env=env, error_name=named_error("States.HeartbeatTimeout"), event_type=HistoryEventType.TaskTimedOut,
+            env=env,
+            error_name=named_error("States.HeartbeatTimeout"),
+            event_type=HistoryEventType.TaskTimedOut,
             event_details=EventDetails(taskTimedOutEventDetails=details),
         )
 

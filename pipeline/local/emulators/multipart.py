@@ -57,8 +57,9 @@ def complete_multipart_upload(bucket_name: str, key: str, body: bytes, query: di
         return done["response"]  # a retry whose first answer was lost
     try:
         upload = _open_upload(upload_id, bucket_name, key)
-        if refusal := (s3._check_sse_c_part(headers, upload)
-                       or s3._check_put_preconditions(headers, bucket["objects"].get(key))):
+        if refusal := (
+            s3._check_sse_c_part(headers, upload) or s3._check_put_preconditions(headers, bucket["objects"].get(key))
+        ):
             return refusal
         parts = _chosen_parts(upload, body, f"/{bucket_name}/{key}")
         record = _completed_record(upload, parts, headers, f"/{bucket_name}/{key}")
@@ -90,19 +91,33 @@ def _chosen_parts(upload: dict, body: bytes, resource: str) -> list[tuple[int, d
         raise _Refused("MalformedXML", s3._MALFORMED_XML, 400, resource)
     numbers = [number for number, _ in listed]
     if numbers != sorted(set(numbers)):
-        raise _Refused("InvalidPartOrder", "The list of parts was not in ascending order. The parts list must be "
-                       "specified in order by part number.", 400, resource)
+        raise _Refused(
+            "InvalidPartOrder",
+            "The list of parts was not in ascending order. The parts list must be specified in order by part number.",
+            400,
+            resource,
+        )
     chosen = []
     for number, element in listed:
         stored = upload["parts"].get(number)
         if stored is None or not _is_named(stored, element):
-            raise _Refused("InvalidPart", "One or more of the specified parts could not be found. The part may not "
-                           "have been uploaded, or the specified entity tag may not match the part's entity tag. "
-                           f"Part number: {number}", 400, resource)
+            raise _Refused(
+                "InvalidPart",
+                "One or more of the specified parts could not be found. The part may not "
+                "have been uploaded, or the specified entity tag may not match the part's entity tag. "
+                f"Part number: {number}",
+                400,
+                resource,
+            )
         chosen.append((number, stored))
     if small := [number for number, stored in chosen[:-1] if stored["size"] < SMALLEST_PART]:
-        raise _Refused("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size "
-                       f"(part {small[0]} has fewer than {SMALLEST_PART} bytes).", 400, resource)
+        raise _Refused(
+            "EntityTooSmall",
+            "Your proposed upload is smaller than the minimum allowed size "
+            f"(part {small[0]} has fewer than {SMALLEST_PART} bytes).",
+            400,
+            resource,
+        )
     return chosen
 
 
@@ -124,17 +139,22 @@ def _is_named(stored: dict, element: Element) -> bool:
 def _completed_record(upload: dict, parts: list[tuple[int, dict]], headers: Mapping[str, str], resource: str) -> dict:
     body = joined([stored["body"] for _, stored in parts])
     if headers.get("x-amz-mp-object-size", str(len(body))) != str(len(body)):
-        raise _Refused("InvalidRequest", f"The provided 'x-amz-mp-object-size' header value "
-                       f"{headers['x-amz-mp-object-size']} does not match what was computed: {len(body)}",
-                       400, resource)
+        raise _Refused(
+            "InvalidRequest",
+            f"The provided 'x-amz-mp-object-size' header value "
+            f"{headers['x-amz-mp-object-size']} does not match what was computed: {len(body)}",
+            400,
+            resource,
+        )
     digests = b"".join(stored["body"].digest("MD5") for _, stored in parts)
     etag = f'"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"'
     algorithm, kind = upload.get("checksum_algorithm"), upload.get("checksum_type", "COMPOSITE")
     checksum = _whole_checksum(algorithm, kind, [stored for _, stored in parts])
     sent = headers.get(f"x-amz-checksum-{(algorithm or '').lower()}")
     if sent and checksum and sent != checksum:
-        raise _Refused("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.",
-                       400, resource)
+        raise _Refused(
+            "BadDigest", f"The {algorithm} you specified did not match the calculated checksum.", 400, resource
+        )
     return {
         "body": body,
         "content_type": upload["content_type"],
@@ -167,8 +187,14 @@ def _announce_completed(bucket: str, key: str, record: dict, prior: dict | None,
     version_id = s3._record_object_version(bucket, key, prior, record, record["body"])
     if version_id:
         answer["x-amz-version-id"] = version_id
-    s3._fire_s3_event_async(bucket, key, "s3:ObjectCreated:CompleteMultipartUpload", size=record["size"],
-                            etag=record["etag"], version_id=version_id)
+    s3._fire_s3_event_async(
+        bucket,
+        key,
+        "s3:ObjectCreated:CompleteMultipartUpload",
+        size=record["size"],
+        etag=record["etag"],
+        version_id=version_id,
+    )
     root = Element("CompleteMultipartUploadResult", xmlns=s3.S3_NS)
     location = f"http://{headers.get('host', 's3.amazonaws.com')}/{bucket}/{s3.url_quote(key, safe='/')}"
     fields = {"Location": location, "Bucket": bucket, "Key": key, "ETag": record["etag"]}

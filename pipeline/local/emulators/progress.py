@@ -81,8 +81,13 @@ class Progress:
 
 
 def install_progress() -> None:
-    for fix in (_give_frames_their_programs, _begin_where_it_was, _follow_states, _go_on_with_branches,
-                _go_on_with_iterations):
+    for fix in (
+        _give_frames_their_programs,
+        _begin_where_it_was,
+        _follow_states,
+        _go_on_with_branches,
+        _go_on_with_iterations,
+    ):
         fix()
 
 

@@ -22,9 +22,21 @@ IDLE_PAUSE_SECONDS = 0.002
 
 _lock = threading.RLock()
 _readers_and_writers: dict[ModuleType, tuple[str, ...]] = {
-    sqs: ("_act_send_message", "_act_delete_message", "_act_change_visibility", "_act_send_message_batch",
-          "_act_delete_message_batch", "_act_change_visibility_batch", "_act_purge_queue", "_expire_retained",
-          "_dlq_sweep", "_collect_msgs", "_refresh_counts", "_receive_messages_for_esm", "_delete_messages_for_esm"),
+    sqs: (
+        "_act_send_message",
+        "_act_delete_message",
+        "_act_change_visibility",
+        "_act_send_message_batch",
+        "_act_delete_message_batch",
+        "_act_change_visibility_batch",
+        "_act_purge_queue",
+        "_expire_retained",
+        "_dlq_sweep",
+        "_collect_msgs",
+        "_refresh_counts",
+        "_receive_messages_for_esm",
+        "_delete_messages_for_esm",
+    ),
     eventbridge: ("_dispatch_to_sqs",),
     s3: ("_deliver_event_to_sqs",),
     sns: ("_deliver_to_sqs",),

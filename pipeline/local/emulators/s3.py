@@ -66,8 +66,15 @@ def install(objects: Path) -> None:
     _replace(app, "_read_request_body", _read_request_body)
     _replace(app, "_send_response", _send_response)
     _replace(app, "_routing_params", _routing_params)
-    for name in ("_get_object", "_get_object_data", "_compute_s3_checksum", "_validate_content_md5",
-                 "_verify_presigned_sigv4", "_parse_multipart_form", "md5_hash"):
+    for name in (
+        "_get_object",
+        "_get_object_data",
+        "_compute_s3_checksum",
+        "_validate_content_md5",
+        "_verify_presigned_sigv4",
+        "_parse_multipart_form",
+        "md5_hash",
+    ):
         _replace(s3, name, globals()[name])
     _replace(s3, "_create_multipart_upload", multipart.remembering_checksum_type(s3._create_multipart_upload))
     _replace(s3, "_complete_multipart_upload", multipart.complete_multipart_upload)
@@ -115,8 +122,9 @@ def _carries_object(request: Request, headers: Mapping[str, str]) -> bool:
     return fits and router.detect_service(request.method, request.path, dict(headers), dict(request.query)) == "s3"
 
 
-_SUBRESOURCES = frozenset({"acl", "annotation", "legal-hold", "retention", "tagging", "torrent", "renameObject",
-                           "encryption"})
+_SUBRESOURCES = frozenset(
+    {"acl", "annotation", "legal-hold", "retention", "tagging", "torrent", "renameObject", "encryption"}
+)
 
 
 def _wanted_checksums(request: Request, headers: Mapping[str, str]) -> set[str]:
@@ -311,7 +319,7 @@ def _slice(bucket: str, key: str, answer: dict, body: StoredBody, header: str) -
     kept = {name: value for name, value in answer.items() if not name.startswith("x-amz-checksum-")}
     kept["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
     kept["Content-Length"] = str(last - first + 1)
-    return 206, kept, body[first:last + 1]
+    return 206, kept, body[first : last + 1]
 
 
 def _unsatisfiable(bucket: str, key: str, size: int) -> tuple:

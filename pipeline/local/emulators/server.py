@@ -32,8 +32,17 @@ PORTS_TRIED = 100
 START_SECONDS = 60
 STOP_SECONDS = 5
 
-_USERS_SETTINGS = ("AUTH", "PERSIST_STATE", "S3_PERSIST", "LOCALSTACK_PERSISTENCE", "SERVICES", "USE_SSL", "EDGE_PORT",
-                   "CLOUDTRAIL_RECORDING", "LAMBDA_EXECUTOR")
+_USERS_SETTINGS = (
+    "AUTH",
+    "PERSIST_STATE",
+    "S3_PERSIST",
+    "LOCALSTACK_PERSISTENCE",
+    "SERVICES",
+    "USE_SSL",
+    "EDGE_PORT",
+    "CLOUDTRAIL_RECORDING",
+    "LAMBDA_EXECUTOR",
+)
 _one_at_a_time = threading.Lock()
 _MEDIACONVERT_PATH = "/2017-08-29/"
 _SERVICE_IN_SCOPE = re.compile(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
@@ -50,8 +59,9 @@ class ServerFailed(Exception):
 class Handler(Protocol):
     """A service of ours on the same endpoint: called on a thread, may take seconds."""
 
-    def handle(self, method: str, path: str, headers: dict[str, str], body: bytes,
-               query: dict[str, list[str]]) -> tuple[int, dict[str, str], bytes]: ...
+    def handle(
+        self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
+    ) -> tuple[int, dict[str, str], bytes]: ...
 
 
 def reserve(port: int | None, default: int = DEFAULT_PORT) -> socket.socket:
@@ -76,8 +86,14 @@ def prepared(port: int, region: str, account: str) -> Iterator[None]:
     if not _one_at_a_time.acquire(blocking=False):
         raise ServerFailed("this process already serves an embedded AWS endpoint; ministack has one state a process")
     ours = {
-        "GATEWAY_PORT": str(port), "BIND_HOST": HOST, "MINISTACK_HOST": HOST, "MINISTACK_ACCOUNT_ID": account,
-        "MINISTACK_REGION": region, "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "LOG_LEVEL": "WARNING",
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": HOST,
+        "MINISTACK_HOST": HOST,
+        "MINISTACK_ACCOUNT_ID": account,
+        "MINISTACK_REGION": region,
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "LOG_LEVEL": "WARNING",
         **dict.fromkeys(_USERS_SETTINGS),
     }
     before = {name: os.environ.get(name) for name in ours}
@@ -131,8 +147,9 @@ class EmulatorServer:
         self._thread.start()
         if not self._ready.wait(START_SECONDS) or self._failure:
             self.stop()
-            raise ServerFailed(f"the embedded AWS endpoint did not start: {self._failure!r}; "
-                               f"see {self._log.path}") from self._failure
+            raise ServerFailed(
+                f"the embedded AWS endpoint did not start: {self._failure!r}; see {self._log.path}"
+            ) from self._failure
 
     def stop(self) -> None:
         if self._loop and self._stopping:
@@ -167,11 +184,16 @@ class EmulatorServer:
         config.keep_alive_max_requests = 1_000_000
         config.graceful_timeout = 1
         self._sock.setblocking(False)
-        await worker_serve(ASGIWrapper(self._front), config, sockets=Sockets([], [self._sock], []),
-                           shutdown_trigger=self._stopping.wait)
+        await worker_serve(
+            ASGIWrapper(self._front),
+            config,
+            sockets=Sockets([], [self._sock], []),
+            shutdown_trigger=self._stopping.wait,
+        )
 
-    async def _front(self, scope: dict, receive: Callable[[], Awaitable[dict]],
-                     send: Callable[[dict], Awaitable[None]]) -> None:
+    async def _front(
+        self, scope: dict, receive: Callable[[], Awaitable[dict]], send: Callable[[dict], Awaitable[None]]
+    ) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http" and scope["path"] == faults_http.PATH:
@@ -181,8 +203,9 @@ class EmulatorServer:
         else:
             await self._serve_request(scope, receive, send)
 
-    async def _serve_request(self, scope: dict, receive: Callable[[], Awaitable[dict]],
-                             send: Callable[[dict], Awaitable[None]]) -> None:
+    async def _serve_request(
+        self, scope: dict, receive: Callable[[], Awaitable[dict]], send: Callable[[dict], Awaitable[None]]
+    ) -> None:
         from ministack import app
 
         from pipeline.local.emulators import s3
@@ -231,8 +254,14 @@ class EmulatorServer:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         query = parse_qs(scope.get("query_string", b"").decode(), keep_blank_values=True)
         status, answer, content = await asyncio.get_running_loop().run_in_executor(
-            self._pool, self.mediaconvert.handle, scope["method"], scope["raw_path"].decode("ascii"), headers, body,
-            query)
+            self._pool,
+            self.mediaconvert.handle,
+            scope["method"],
+            scope["raw_path"].decode("ascii"),
+            headers,
+            body,
+            query,
+        )
         await _send(send, status, answer, content)
 
 
@@ -247,8 +276,13 @@ def _is_for_mediaconvert(scope: dict) -> bool:
 
 async def _send(send: Callable, status: int, headers: dict[str, str], body: bytes) -> None:
     fields = {**{name.lower(): value for name, value in headers.items()}, "content-length": str(len(body))}
-    await send({"type": "http.response.start", "status": status,
-                "headers": [(name.encode("latin-1"), str(value).encode("utf-8")) for name, value in fields.items()]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(name.encode("latin-1"), str(value).encode("utf-8")) for name, value in fields.items()],
+        }
+    )
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
@@ -279,8 +313,13 @@ def _without_its_logging():
 class _LogFile(logging.Handler):
     """Takes the emulators' log records into a file; leaves all others as they would be without us."""
 
-    _ours = (f"{os.sep}ministack{os.sep}", f"{os.sep}hypercorn{os.sep}", f"{os.sep}moto{os.sep}",
-             f"{os.sep}asyncio{os.sep}", f"{os.sep}pipeline{os.sep}local{os.sep}emulators{os.sep}")
+    _ours = (
+        f"{os.sep}ministack{os.sep}",
+        f"{os.sep}hypercorn{os.sep}",
+        f"{os.sep}moto{os.sep}",
+        f"{os.sep}asyncio{os.sep}",
+        f"{os.sep}pipeline{os.sep}local{os.sep}emulators{os.sep}",
+    )
 
     def __init__(self, path: Path):
         super().__init__(logging.WARNING)

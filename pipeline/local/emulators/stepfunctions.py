@@ -153,8 +153,7 @@ def _start_execution(data: dict) -> tuple:
         known = api._executions.get(arn)
         if known is not None:
             same = known["status"] == "RUNNING" and known["input"] == text
-            return _started(known) if same else _error(
-                "ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
+            return _started(known) if same else _error("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
         if len(_running) >= OPEN_EXECUTIONS:
             return _too_many()
         record = _new_record(arn, name, text, machine, api._execution_version_arn(requested))
@@ -171,7 +170,9 @@ def _too_many() -> tuple:
 def _run_beside(execution: Execution) -> None:
     _emit_status(execution.record)
     threading.Thread(
-        target=contextvars.copy_context().run, args=(execution.run,), name=f"execution {execution.record['name']}",
+        target=contextvars.copy_context().run,
+        args=(execution.run,),
+        name=f"execution {execution.record['name']}",
         daemon=True,
     ).start()
 
@@ -203,9 +204,19 @@ def _new_record(arn: str, name: str, text: str, machine: dict, version_arn: str 
 
     version = api._state_machine_versions.get(version_arn) or {}
     return {
-        "executionArn": arn, "stateMachineArn": machine["stateMachineArn"], "name": name, "status": "RUNNING",
-        "startDate": _now(), "stopDate": None, "input": text, "inputDetails": {"included": True},
-        "output": None, "outputDetails": {"included": True}, "events": [], "testCase": "", "mockAttempts": {},
+        "executionArn": arn,
+        "stateMachineArn": machine["stateMachineArn"],
+        "name": name,
+        "status": "RUNNING",
+        "startDate": _now(),
+        "stopDate": None,
+        "input": text,
+        "inputDetails": {"included": True},
+        "output": None,
+        "outputDetails": {"included": True},
+        "events": [],
+        "testCase": "",
+        "mockAttempts": {},
         "encryptionConfiguration": (version or machine).get("encryptionConfiguration") or api._default_encryption(),
         "machine": {**machine, **{key: version[key] for key in ("definition", "roleArn") if version.get(key)}},
         **({"sync": True} if machine["type"] == "EXPRESS" else {}),
@@ -322,7 +333,10 @@ def _environment(record: dict, machine: dict):
     role_arn = machine["roleArn"]
     # StartTime is text: with a datetime in it the state is not JSON any more.
     execution = ExecutionData(
-        Id=record["executionArn"], Input=json.loads(record["input"]), Name=record["name"], RoleArn=role_arn,
+        Id=record["executionArn"],
+        Input=json.loads(record["input"]),
+        Name=record["name"],
+        RoleArn=role_arn,
         StartTime=record["startDate"],
     )
     execution["RedriveCount"] = record.get("redriveCount", 0)
@@ -369,8 +383,20 @@ def _describe_execution(data: dict) -> tuple:
     record, refusal = _execution(data)
     if refusal:
         return refusal
-    fields = ("executionArn", "stateMachineArn", "name", "status", "startDate", "stopDate", "input", "inputDetails",
-              "output", "error", "cause", "mapRunArn")
+    fields = (
+        "executionArn",
+        "stateMachineArn",
+        "name",
+        "status",
+        "startDate",
+        "stopDate",
+        "input",
+        "inputDetails",
+        "output",
+        "error",
+        "cause",
+        "mapRunArn",
+    )
     found = {field: record[field] for field in fields if record.get(field) is not None}
     if "output" in found:
         found["outputDetails"] = {"included": True}
@@ -384,8 +410,9 @@ def _describe_state_machine_for_execution(data: dict) -> tuple:
         return refusal
     machine = record["machine"]
     found = {key: machine[key] for key in ("stateMachineArn", "name", "definition", "roleArn", "loggingConfiguration")}
-    return _answer({**found, "updateDate": machine["creationDate"],
-                    "encryptionConfiguration": record["encryptionConfiguration"]})
+    return _answer(
+        {**found, "updateDate": machine["creationDate"], "encryptionConfiguration": record["encryptionConfiguration"]}
+    )
 
 
 def _execution(data: dict) -> tuple[dict, tuple | None]:
@@ -506,8 +533,10 @@ def _emit_status(record: dict) -> None:
     if record.get("sync"):
         return
     entry = {
-        "Source": "aws.states", "DetailType": "Step Functions Execution Status Change",
-        "Detail": json.dumps(status_detail(record)), "Resources": [record["executionArn"]],
+        "Source": "aws.states",
+        "DetailType": "Step Functions Execution Status Change",
+        "Detail": json.dumps(status_detail(record)),
+        "Resources": [record["executionArn"]],
     }
     try:
         eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
@@ -518,14 +547,22 @@ def _emit_status(record: dict) -> None:
 def status_detail(record: dict) -> dict[str, Any]:
     told = redrive.described(record, _moment())
     return {
-        "executionArn": record["executionArn"], "stateMachineArn": record["stateMachineArn"], "name": record["name"],
-        "status": record["status"], "startDate": _epoch_ms(record["startDate"]),
+        "executionArn": record["executionArn"],
+        "stateMachineArn": record["stateMachineArn"],
+        "name": record["name"],
+        "status": record["status"],
+        "startDate": _epoch_ms(record["startDate"]),
         "stopDate": _epoch_ms(record.get("stopDate")),
-        **_payload("input", record.get("input")), **_payload("output", record.get("output")),
-        "stateMachineVersionArn": None, "stateMachineAliasArn": None,
-        "redriveCount": told["redriveCount"], "redriveDate": _epoch_ms(told.get("redriveDate")),
-        "redriveStatus": told["redriveStatus"], "redriveStatusReason": told.get("redriveStatusReason"),
-        "error": record.get("error"), "cause": record.get("cause"),
+        **_payload("input", record.get("input")),
+        **_payload("output", record.get("output")),
+        "stateMachineVersionArn": None,
+        "stateMachineAliasArn": None,
+        "redriveCount": told["redriveCount"],
+        "redriveDate": _epoch_ms(told.get("redriveDate")),
+        "redriveStatus": told["redriveStatus"],
+        "redriveStatusReason": told.get("redriveStatusReason"),
+        "error": record.get("error"),
+        "cause": record.get("cause"),
     }
 
 

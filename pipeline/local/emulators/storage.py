@@ -115,7 +115,7 @@ class BodyWriter:
         self._checksums.update(view)
         self.length += len(view)
         while view:
-            view = view[self._file.write(view):]
+            view = view[self._file.write(view) :]
 
     def finish(self) -> StoredBody:
         self._file.close()

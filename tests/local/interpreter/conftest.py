@@ -30,6 +30,9 @@ class Battery:
 
 @pytest.fixture(scope="package")
 def battery(world: World, request: pytest.FixtureRequest) -> Battery:
-    chosen = [item.callspec.params["case"] for item in request.session.items
-              if "case" in getattr(getattr(item, "callspec", None), "params", {})]
+    chosen = [
+        item.callspec.params["case"]
+        for item in request.session.items
+        if "case" in getattr(getattr(item, "callspec", None), "params", {})
+    ]
     return Battery(world, [case for case in chosen if isinstance(case, Case)])

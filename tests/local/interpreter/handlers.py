@@ -44,9 +44,13 @@ def sleepy(event, context):
 
 def about(event, context):
     return {
-        "name": context.function_name, "arn": context.invoked_function_arn, "memory": context.memory_limit_in_mb,
-        "request_id": context.aws_request_id, "remaining_ms": context.get_remaining_time_in_millis(),
-        "region": os.environ["AWS_REGION"], "endpoint": os.environ["AWS_ENDPOINT_URL"],
+        "name": context.function_name,
+        "arn": context.invoked_function_arn,
+        "memory": context.memory_limit_in_mb,
+        "request_id": context.aws_request_id,
+        "remaining_ms": context.get_remaining_time_in_millis(),
+        "region": os.environ["AWS_REGION"],
+        "endpoint": os.environ["AWS_ENDPOINT_URL"],
         "greeting": os.environ["GREETING"],
     }
 

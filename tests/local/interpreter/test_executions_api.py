@@ -27,22 +27,35 @@ def refused(code: str):
 # ---- definitions ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("definition", "told"), [
-    ("{", "INVALID_JSON_DESCRIPTION"),
-    ({"StartAt": "A"}, "States"),
-    ({"StartAt": "Nope", "States": {"A": passing()}}, "StartAt"),
-    (one({"Type": "Pass", "Next": "Nope"}), "Nope at /States/A/Next"),
-    (one({"Type": "Pass"}), "neither Next nor End"),
-    (machine({"A": passing(), "Lost": passing()}), '"Lost" is not reachable'),
-    (one({"Type": "Task", "End": True}), "Resource"),
-    (one({"Type": "Nonsense", "End": True}), "Nonsense"),
-    (one({"Type": "Parallel", "End": True, "Branches": [one({"Type": "Pass", "Next": "Nope"})]}), "Branches[0]"),
-    (one(passing(Parameters={"x.$": "not a path"})), "must be a path at /States/A/Parameters/x.$"),
-    *[(one({"Type": "Map", "End": True, "ItemProcessor": one(passing()), field: value}), f"{field} is not supported")
-      for field, value in (("ItemBatcher", {"MaxItemsPerBatch": 2}), ("ToleratedFailurePercentage", 10),
-                           ("ToleratedFailureCountPath", "$.n"), ("ResultWriter", {"Resource": "x"}))],
-    (one({"Type": "Task", "End": True, "Resource": f"arn:aws:states:{REGION}:{ACCOUNT}:activity:a"}), "activities"),
-], ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("definition", "told"),
+    [
+        ("{", "INVALID_JSON_DESCRIPTION"),
+        ({"StartAt": "A"}, "States"),
+        ({"StartAt": "Nope", "States": {"A": passing()}}, "StartAt"),
+        (one({"Type": "Pass", "Next": "Nope"}), "Nope at /States/A/Next"),
+        (one({"Type": "Pass"}), "neither Next nor End"),
+        (machine({"A": passing(), "Lost": passing()}), '"Lost" is not reachable'),
+        (one({"Type": "Task", "End": True}), "Resource"),
+        (one({"Type": "Nonsense", "End": True}), "Nonsense"),
+        (one({"Type": "Parallel", "End": True, "Branches": [one({"Type": "Pass", "Next": "Nope"})]}), "Branches[0]"),
+        (one(passing(Parameters={"x.$": "not a path"})), "must be a path at /States/A/Parameters/x.$"),
+        *[
+            (
+                one({"Type": "Map", "End": True, "ItemProcessor": one(passing()), field: value}),
+                f"{field} is not supported",
+            )
+            for field, value in (
+                ("ItemBatcher", {"MaxItemsPerBatch": 2}),
+                ("ToleratedFailurePercentage", 10),
+                ("ToleratedFailureCountPath", "$.n"),
+                ("ResultWriter", {"Resource": "x"}),
+            )
+        ],
+        (one({"Type": "Task", "End": True, "Resource": f"arn:aws:states:{REGION}:{ACCOUNT}:activity:a"}), "activities"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_a_definition_that_cannot_run_is_refused(world: World, definition: dict | str, told: str) -> None:
     text = definition if isinstance(definition, str) else json.dumps(definition)
     with refused("InvalidDefinition") as refusal:
@@ -61,8 +74,10 @@ def test_an_update_that_cannot_run_is_refused_and_changes_nothing(world: World) 
 
 def test_a_template_whose_machine_cannot_run_fails(world: World) -> None:
     formation = world.client("cloudformation")
-    resource = {"Type": "AWS::StepFunctions::StateMachine",
-                "Properties": {"RoleArn": ROLE, "DefinitionString": json.dumps(one({"Type": "Pass", "Next": "Nope"}))}}
+    resource = {
+        "Type": "AWS::StepFunctions::StateMachine",
+        "Properties": {"RoleArn": ROLE, "DefinitionString": json.dumps(one({"Type": "Pass", "Next": "Nope"}))},
+    }
     formation.create_stack(StackName="bad", TemplateBody=json.dumps({"Resources": {"Machine": resource}}))
     deadline = time.monotonic() + 20
     while formation.describe_stacks(StackName="bad")["Stacks"][0]["StackStatus"].endswith("IN_PROGRESS"):
@@ -107,13 +122,16 @@ def test_an_execution_without_a_name_gets_one(world: World) -> None:
     assert world.start(arn) != world.start(arn)
 
 
-@pytest.mark.parametrize(("options", "code"), [
-    ({"name": "with space"}, "InvalidName"),
-    ({"name": "x" * 81}, "InvalidName|ParamValidation"),
-    ({"input": "{"}, "InvalidExecutionInput"),
-    ({"input": json.dumps("x" * 262144)}, "InvalidExecutionInput|ParamValidation"),
-    ({"stateMachineArn": f"{MACHINE}:nope"}, "StateMachineDoesNotExist"),
-])
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"name": "with space"}, "InvalidName"),
+        ({"name": "x" * 81}, "InvalidName|ParamValidation"),
+        ({"input": "{"}, "InvalidExecutionInput"),
+        ({"input": json.dumps("x" * 262144)}, "InvalidExecutionInput|ParamValidation"),
+        ({"stateMachineArn": f"{MACHINE}:nope"}, "StateMachineDoesNotExist"),
+    ],
+)
 def test_a_start_that_cannot_be_is_refused(world: World, options: dict, code: str) -> None:
     arn = world.create(one(passing()))
     with pytest.raises(Exception, match=f"{code}|Invalid length"):
@@ -150,10 +168,19 @@ def test_a_finished_execution_is_described_without_fields_it_has_not(world: Worl
 
 
 def test_executions_are_listed_by_status(world: World) -> None:
-    arn = world.create(machine({
-        "C": {"Type": "Choice", "Default": "F", "Choices": [
-            {"Variable": "$.wait", "BooleanEquals": True, "Next": "W"}]},
-        "W": {"Type": "Wait", "Seconds": 60, "End": True}, "F": {"Type": "Fail"}}))
+    arn = world.create(
+        machine(
+            {
+                "C": {
+                    "Type": "Choice",
+                    "Default": "F",
+                    "Choices": [{"Variable": "$.wait", "BooleanEquals": True, "Next": "W"}],
+                },
+                "W": {"Type": "Wait", "Seconds": 60, "End": True},
+                "F": {"Type": "Fail"},
+            }
+        )
+    )
     running, failed = world.start(arn, {"wait": True}), world.wait(world.start(arn, {"wait": False})).arn
     for status, expected in (("RUNNING", [running]), ("FAILED", [failed]), ("SUCCEEDED", [])):
         listed = world.steps.list_executions(stateMachineArn=arn, statusFilter=status)["executions"]
@@ -162,8 +189,10 @@ def test_executions_are_listed_by_status(world: World) -> None:
 
 
 def test_the_machine_of_an_execution_is_the_one_it_began_with(world: World) -> None:
-    arn = world.create(one({"Type": "Wait", "Seconds": 1, "Next": "B"}) | {"States": {
-        "A": {"Type": "Wait", "Seconds": 1, "Next": "B"}, "B": passing(Result="old")}})
+    arn = world.create(
+        one({"Type": "Wait", "Seconds": 1, "Next": "B"})
+        | {"States": {"A": {"Type": "Wait", "Seconds": 1, "Next": "B"}, "B": passing(Result="old")}}
+    )
     started = world.start(arn)
     world.steps.update_state_machine(stateMachineArn=arn, definition=json.dumps(one(passing(Result="new"))))
     found = world.steps.describe_state_machine_for_execution(executionArn=started)
@@ -179,8 +208,14 @@ def test_the_history_can_be_read_while_the_execution_runs(world: World) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert [event["type"] for event in world.history(started)] == [
-        "ExecutionStarted", "ParallelStateEntered", "ParallelStateStarted", "TaskStateEntered", "TaskScheduled",
-        "TaskStarted", "TaskSubmitted"]
+        "ExecutionStarted",
+        "ParallelStateEntered",
+        "ParallelStateStarted",
+        "TaskStateEntered",
+        "TaskScheduled",
+        "TaskStarted",
+        "TaskSubmitted",
+    ]
     world.steps.stop_execution(executionArn=started)
 
 
@@ -210,8 +245,15 @@ def test_a_history_is_paged_and_reversed(world: World) -> None:
 
 def test_the_aws_cli_reads_it(world: World) -> None:
     ended = world.run(one(invoke("echo")))
-    env = {**os.environ, "AWS_ENDPOINT_URL": world.endpoint_url, "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "x",
-           "AWS_SECRET_ACCESS_KEY": "x", "AWS_CONFIG_FILE": os.devnull, "AWS_PAGER": ""}
+    env = {
+        **os.environ,
+        "AWS_ENDPOINT_URL": world.endpoint_url,
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_PAGER": "",
+    }
     argv = [sys.executable, "-m", "awscli", "stepfunctions", "get-execution-history", "--execution-arn", ended.arn]
     shown = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=True)
     assert [event["type"] for event in json.loads(shown.stdout)["events"]] == ended.types
@@ -220,16 +262,20 @@ def test_the_aws_cli_reads_it(world: World) -> None:
 # ---- stopping -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", [
-    {"Type": "Wait", "Seconds": 60, "End": True},
-    told({}, TimeoutSeconds=60),
-    told({}, TimeoutSeconds=60, HeartbeatSeconds=30),
-    invoke("token", {"token.$": "$$.Task.Token"}, resource=INVOKE_AND_WAIT),
-    invoke("fail", Retry=[{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 60}]),
-    invoke("slow", {"seconds": 15}),
-    {"Type": "Parallel", "End": True, "Branches": [one(told({})), WAIT]},
-    {"Type": "Map", "End": True, "ItemsPath": "$.items", "ItemProcessor": WAIT},
-], ids=["a wait", "a token", "a heartbeat", "a function with a token", "a retry", "a call", "branches", "iterations"])
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"Type": "Wait", "Seconds": 60, "End": True},
+        told({}, TimeoutSeconds=60),
+        told({}, TimeoutSeconds=60, HeartbeatSeconds=30),
+        invoke("token", {"token.$": "$$.Task.Token"}, resource=INVOKE_AND_WAIT),
+        invoke("fail", Retry=[{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 60}]),
+        invoke("slow", {"seconds": 15}),
+        {"Type": "Parallel", "End": True, "Branches": [one(told({})), WAIT]},
+        {"Type": "Map", "End": True, "ItemsPath": "$.items", "ItemProcessor": WAIT},
+    ],
+    ids=["a wait", "a token", "a heartbeat", "a function with a token", "a retry", "a call", "branches", "iterations"],
+)
 def test_stopping_ends_what_the_execution_waits_for(world: World, state: dict) -> None:
     started = world.start(one(state), {"items": [1, 2]})
     time.sleep(0.6)
@@ -265,9 +311,11 @@ def test_a_token_is_answered_once(world: World) -> None:
     world.steps.send_task_heartbeat(taskToken=token)
     world.steps.send_task_success(taskToken=token, output="1")
     assert world.wait(started).output == 1
-    for late in (lambda: world.steps.send_task_success(taskToken=token, output="2"),
-                 lambda: world.steps.send_task_failure(taskToken=token, error="E"),
-                 lambda: world.steps.send_task_heartbeat(taskToken=token)):
+    for late in (
+        lambda: world.steps.send_task_success(taskToken=token, output="2"),
+        lambda: world.steps.send_task_failure(taskToken=token, error="E"),
+        lambda: world.steps.send_task_heartbeat(taskToken=token),
+    ):
         with refused("TaskTimedOut"):
             late()
 
@@ -297,12 +345,22 @@ def test_an_output_that_is_not_json_is_refused_and_the_task_waits_on(world: Worl
 
 def test_eventbridge_is_told_of_every_status(world: World) -> None:
     url, arn = _subscribe(world)
-    ends = machine({
-        "C": {"Type": "Choice", "Default": "Wait", "Choices": [
-            {"Variable": "$.end", "StringEquals": "succeed", "Next": "Good"},
-            {"Variable": "$.end", "StringEquals": "fail", "Next": "Bad"}]},
-        "Good": passing(Result={"x": 1}), "Bad": {"Type": "Fail", "Error": "E", "Cause": "c"},
-        "Wait": {"Type": "Wait", "Seconds": 60, "End": True}}, TimeoutSeconds=1)
+    ends = machine(
+        {
+            "C": {
+                "Type": "Choice",
+                "Default": "Wait",
+                "Choices": [
+                    {"Variable": "$.end", "StringEquals": "succeed", "Next": "Good"},
+                    {"Variable": "$.end", "StringEquals": "fail", "Next": "Bad"},
+                ],
+            },
+            "Good": passing(Result={"x": 1}),
+            "Bad": {"Type": "Fail", "Error": "E", "Cause": "c"},
+            "Wait": {"Type": "Wait", "Seconds": 60, "End": True},
+        },
+        TimeoutSeconds=1,
+    )
     world.steps.update_state_machine(stateMachineArn=arn, definition=json.dumps(ends))
     for end in ("succeed", "fail", "time out"):
         world.wait(world.start(arn, {"end": end}, name=end.replace(" ", "-")))
@@ -312,8 +370,15 @@ def test_eventbridge_is_told_of_every_status(world: World) -> None:
 
     events = _received(world, url, 8)
     assert {(event["detail"]["name"], event["detail"]["status"]) for event in events} == {
-        ("succeed", "RUNNING"), ("succeed", "SUCCEEDED"), ("fail", "RUNNING"), ("fail", "FAILED"),
-        ("time-out", "RUNNING"), ("time-out", "TIMED_OUT"), ("stop", "RUNNING"), ("stop", "ABORTED")}
+        ("succeed", "RUNNING"),
+        ("succeed", "SUCCEEDED"),
+        ("fail", "RUNNING"),
+        ("fail", "FAILED"),
+        ("time-out", "RUNNING"),
+        ("time-out", "TIMED_OUT"),
+        ("stop", "RUNNING"),
+        ("stop", "ABORTED"),
+    }
     last = {event["detail"]["name"]: event for event in events if event["detail"]["status"] != "RUNNING"}
     _like_the_documented_event(last["succeed"], arn)
     assert json.loads(last["succeed"]["detail"]["output"]) == {"x": 1}
@@ -328,9 +393,25 @@ def _like_the_documented_event(event: dict, machine_arn: str) -> None:
     assert (event["source"], event["detail-type"]) == ("aws.states", "Step Functions Execution Status Change")
     assert (event["account"], event["region"], event["resources"]) == (ACCOUNT, REGION, [detail["executionArn"]])
     assert set(detail) == {
-        "executionArn", "stateMachineArn", "name", "status", "startDate", "stopDate", "input", "output",
-        "stateMachineVersionArn", "stateMachineAliasArn", "redriveCount", "redriveDate", "redriveStatus",
-        "redriveStatusReason", "inputDetails", "outputDetails", "error", "cause"}
+        "executionArn",
+        "stateMachineArn",
+        "name",
+        "status",
+        "startDate",
+        "stopDate",
+        "input",
+        "output",
+        "stateMachineVersionArn",
+        "stateMachineAliasArn",
+        "redriveCount",
+        "redriveDate",
+        "redriveStatus",
+        "redriveStatusReason",
+        "inputDetails",
+        "outputDetails",
+        "error",
+        "cause",
+    }
     assert detail["stateMachineArn"] == machine_arn and detail["stopDate"] >= detail["startDate"] > 1_600_000_000_000
     assert json.loads(detail["input"]) == {"end": "succeed"} and detail["inputDetails"] == {"included": True}
 
@@ -358,10 +439,19 @@ def _received(world: World, url: str, number: int) -> list[dict]:
 
 
 def test_a_hundred_executions_wait_at_once_and_all_end(world: World) -> None:
-    asl = machine({
-        "Both": {"Type": "Parallel", "Next": "Done", "Branches": [
-            one(told({"after": 2, "output": 1})), one(invoke("echo", {"k": 1}, OutputPath="$.Payload"))]},
-        "Done": {"Type": "Succeed"}})
+    asl = machine(
+        {
+            "Both": {
+                "Type": "Parallel",
+                "Next": "Done",
+                "Branches": [
+                    one(told({"after": 2, "output": 1})),
+                    one(invoke("echo", {"k": 1}, OutputPath="$.Payload")),
+                ],
+            },
+            "Done": {"Type": "Succeed"},
+        }
+    )
     arn = world.create(asl)
     with ThreadPoolExecutor(8) as pool:
         started = list(pool.map(lambda number: world.start(arn, {"n": number}), range(100)))

@@ -15,9 +15,17 @@ from tests.local.interpreter.world import ACCOUNT, FUNCTION, REGION, ROLE, World
 
 def _create(world: World, source: str, **options: object) -> str:
     name = f"f-{uuid.uuid4().hex[:8]}"
-    world.client("lambda").create_function(**{
-        "FunctionName": name, "Runtime": "python3.14", "Role": ROLE, "Handler": "handlers.handler", "Timeout": 10,
-        "Code": {"ZipFile": packed(source)}, **options})
+    world.client("lambda").create_function(
+        **{
+            "FunctionName": name,
+            "Runtime": "python3.14",
+            "Role": ROLE,
+            "Handler": "handlers.handler",
+            "Timeout": 10,
+            "Code": {"ZipFile": packed(source)},
+            **options,
+        }
+    )
     return name
 
 
@@ -57,7 +65,8 @@ def test_new_code_and_a_new_environment_count_from_the_next_event(world: World) 
 
     assert result() == "old"
     functions.update_function_code(
-        FunctionName=name, ZipFile=packed("import os\ndef handler(e, c): return os.environ.get('COLOUR', 'new')"))
+        FunctionName=name, ZipFile=packed("import os\ndef handler(e, c): return os.environ.get('COLOUR', 'new')")
+    )
     assert result() == "new"
     functions.update_function_configuration(FunctionName=name, Environment={"Variables": {"COLOUR": "red"}})
     assert result() == "red"
@@ -76,8 +85,7 @@ def test_an_asynchronous_event_that_fails_is_tried_three_times_and_then_goes_to_
     url, arn = _queue(world, f"failed-{uuid.uuid4().hex[:8]}")
     name = _create(world, "def handler(e, c):\n    print('tried')\n    raise ValueError(e)")
     functions = world.client("lambda")
-    functions.put_function_event_invoke_config(
-        FunctionName=name, DestinationConfig={"OnFailure": {"Destination": arn}})
+    functions.put_function_event_invoke_config(FunctionName=name, DestinationConfig={"OnFailure": {"Destination": arn}})
     assert functions.invoke(FunctionName=name, InvocationType="Event", Payload=b'"x"')["StatusCode"] == 202
     told = json.loads(_messages(world, url, 1)[0])
     assert told["requestPayload"] == "x" and told["responsePayload"]["errorType"] == "ValueError"
@@ -89,10 +97,13 @@ def test_a_queues_messages_that_fail_stay_and_the_others_go(world: World) -> Non
     dead, dead_arn = _queue(world, f"{name}-dead")
     redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 1})
     url, arn = _queue(world, name, VisibilityTimeout="1", RedrivePolicy=redrive)
-    world.client("sqs").send_message_batch(QueueUrl=url, Entries=[
-        {"Id": str(number), "MessageBody": body} for number, body in enumerate(["good", "bad", "good"])])
+    world.client("sqs").send_message_batch(
+        QueueUrl=url,
+        Entries=[{"Id": str(number), "MessageBody": body} for number, body in enumerate(["good", "bad", "good"])],
+    )
     mapping = world.client("lambda").create_event_source_mapping(
-        FunctionName="batch", EventSourceArn=arn, FunctionResponseTypes=["ReportBatchItemFailures"])
+        FunctionName="batch", EventSourceArn=arn, FunctionResponseTypes=["ReportBatchItemFailures"]
+    )
     try:
         assert _messages(world, dead, 1) == ["bad"]
         attributes = world.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]

@@ -19,8 +19,23 @@ SETTINGS = json.loads(Path(__file__).parents[1].joinpath("mediaconvert", "job.js
 def film(world: World, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("film") / "film.mp4"
     picture = "testsrc2=size=320x180:rate=25:duration=1"
-    argv = [str(ffmpeg_path()), "-nostdin", "-v", "error", "-f", "lavfi", "-i", picture,
-            "-f", "lavfi", "-i", "sine=duration=1", "-pix_fmt", "yuv420p", str(path)]
+    argv = [
+        str(ffmpeg_path()),
+        "-nostdin",
+        "-v",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        picture,
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=duration=1",
+        "-pix_fmt",
+        "yuv420p",
+        str(path),
+    ]
     subprocess.run(argv, check=True, timeout=60)
     s3 = world.client("s3")
     for bucket in ("films", "out"):

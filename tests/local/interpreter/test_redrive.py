@@ -33,8 +33,12 @@ def flaky(fails: int, **fields: Any) -> dict:
     what = fields.pop("what", "")
     name = f"States.Format('{{}}{what}', $$.Execution.Name)"
     parameters = {"FunctionName": "flaky", "Payload": {"id.$": name, "fails": fails}}
-    return task("arn:aws:states:::lambda:invoke", Parameters=parameters,
-                ResultSelector={"attempts.$": "$.Payload.attempts"}, **fields)
+    return task(
+        "arn:aws:states:::lambda:invoke",
+        Parameters=parameters,
+        ResultSelector={"attempts.$": "$.Payload.attempts"},
+        **fields,
+    )
 
 
 def later(state: dict) -> dict:
@@ -54,22 +58,40 @@ def redriven(world: World, ended: Ended) -> Ended:
 def since(ended: Ended) -> list[str]:
     """The types of the events of the last redrive."""
     last = max(number for number, kind in enumerate(ended.types) if kind == "ExecutionRedriven")
-    return ended.types[last + 1:]
+    return ended.types[last + 1 :]
 
 
 # ---- where it goes on -----------------------------------------------------------------------------------------------
 
 
 def test_a_redrive_goes_on_at_the_failed_task_with_the_same_input(world: World) -> None:
-    asl = machine({"A": {"Type": "Pass", "Result": {"a": 1}, "Next": "B"}, "B": flaky(1, ResultPath="$.b", Next="C"),
-                   "C": passing(Parameters={"a.$": "$.a", "attempts.$": "$.b.attempts",
-                                            "n.$": "$$.Execution.RedriveCount", "at.$": "$$.Execution.RedriveTime"})})
+    asl = machine(
+        {
+            "A": {"Type": "Pass", "Result": {"a": 1}, "Next": "B"},
+            "B": flaky(1, ResultPath="$.b", Next="C"),
+            "C": passing(
+                Parameters={
+                    "a.$": "$.a",
+                    "attempts.$": "$.b.attempts",
+                    "n.$": "$$.Execution.RedriveCount",
+                    "at.$": "$$.Execution.RedriveTime",
+                }
+            ),
+        }
+    )
     again = redriven(world, world.run(asl))
     assert again.status == "SUCCEEDED"
     assert (again.output["a"], again.output["attempts"], again.output["n"]) == (1, 2, 1)
     assert again.output["at"].endswith("Z")
-    assert since(again) == ["TaskScheduled", "TaskStarted", "TaskSucceeded", "TaskStateExited", "PassStateEntered",
-                            "PassStateExited", "ExecutionSucceeded"]
+    assert since(again) == [
+        "TaskScheduled",
+        "TaskStarted",
+        "TaskSucceeded",
+        "TaskStateExited",
+        "PassStateEntered",
+        "PassStateExited",
+        "ExecutionSucceeded",
+    ]
     told_of = next(event for event in again.events if event["type"] == "ExecutionRedriven")
     assert told_of["executionRedrivenEventDetails"] == {"redriveCount": 1}
     assert told_of["previousEventId"] == told_of["id"] - 1
@@ -87,19 +109,28 @@ def test_retry_counters_begin_anew(world: World) -> None:
 
 def test_only_branches_that_failed_or_were_aborted_run_again(world: World) -> None:
     inner = one({"Type": "Parallel", "Branches": [one(flaky(0, what="-c")), later(flaky(1, what="-d"))], "End": True})
-    branches = [one(flaky(0, what="-a")), inner, machine({"P": {"Type": "Pass", "Next": "W"}, "W": {
-        "Type": "Wait", "Seconds": 6, "Next": "Z"}, "Z": passing(Result="waited")})]
+    branches = [
+        one(flaky(0, what="-a")),
+        inner,
+        machine(
+            {
+                "P": {"Type": "Pass", "Next": "W"},
+                "W": {"Type": "Wait", "Seconds": 6, "Next": "Z"},
+                "Z": passing(Result="waited"),
+            }
+        ),
+    ]
     asl = one({"Type": "Parallel", "Branches": branches, "ResultPath": "$.r", "End": True})
     arn = world.create(asl)
     again = redriven(world, world.run(arn, {"kept": True}))
-    assert again.output == {"kept": True, "r": [
-        {"attempts": 1}, [{"attempts": 1}, {"attempts": 2}], "waited"]}
+    assert again.output == {"kept": True, "r": [{"attempts": 1}, [{"attempts": 1}, {"attempts": 2}], "waited"]}
     # The ended branches write nothing; the inner one goes on in its task, the third in its Wait.
     assert since(again).count("TaskScheduled") == 1 and since(again).count("WaitStateExited") == 1
     assert since(again).count("ParallelStateSucceeded") == 2
     assert not {"ParallelStateEntered", "ParallelStateStarted", "WaitStateEntered"} & set(since(again))
-    names = [event["stateEnteredEventDetails"]["name"] for event in again.events[-8:]
-             if "stateEnteredEventDetails" in event]
+    names = [
+        event["stateEnteredEventDetails"]["name"] for event in again.events[-8:] if "stateEnteredEventDetails" in event
+    ]
     assert names == ["Z"]
 
 
@@ -111,12 +142,22 @@ def test_a_second_attempt_at_a_resumed_parallel_runs_all_its_branches(world: Wor
 
 
 def test_only_iterations_that_failed_or_were_aborted_run_again(world: World) -> None:
-    process = {"ItemProcessor": machine({
-        "Which": {"Type": "Choice", "Choices": [{"Variable": "$", "NumericEquals": 2, "Next": "Flaky"}],
-                  "Default": "Ok"},
-        "Ok": flaky(0), "Flaky": flaky(1, what="-item")})}
+    process = {
+        "ItemProcessor": machine(
+            {
+                "Which": {
+                    "Type": "Choice",
+                    "Choices": [{"Variable": "$", "NumericEquals": 2, "Next": "Flaky"}],
+                    "Default": "Ok",
+                },
+                "Ok": flaky(0),
+                "Flaky": flaky(1, what="-item"),
+            }
+        )
+    }
     process["ItemProcessor"]["States"]["Ok"]["Parameters"]["Payload"]["id.$"] = (
-        "States.Format('{}-{}', $$.Execution.Name, $)")
+        "States.Format('{}-{}', $$.Execution.Name, $)"
+    )
     asl = one({"Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 1, **process, "End": True})
     again = redriven(world, world.run(asl, {"items": [0, 1, 2, 3]}))
     assert again.output == [{"attempts": 1}, {"attempts": 1}, {"attempts": 2}, {"attempts": 1}]
@@ -124,8 +165,17 @@ def test_only_iterations_that_failed_or_were_aborted_run_again(world: World) -> 
 
 
 def test_a_map_run_is_refused_in_so_many_words(world: World) -> None:
-    asl = one({"Type": "Map", "ItemsPath": "$.items", "End": True, "ItemProcessor": {
-        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **one(invoke("fail"))}})
+    asl = one(
+        {
+            "Type": "Map",
+            "ItemsPath": "$.items",
+            "End": True,
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                **one(invoke("fail")),
+            },
+        }
+    )
     ended = world.run(asl, {"items": [1]})
     assert ended.status == "FAILED"
     with refused("ExecutionNotRedrivable") as refusal:
@@ -135,8 +185,12 @@ def test_a_map_run_is_refused_in_so_many_words(world: World) -> None:
 
 
 def test_a_landing_in_a_fail_state_lands_there_again(world: World) -> None:
-    asl = machine({"A": invoke("fail", Catch=[{"ErrorEquals": ["States.ALL"], "Next": "F"}]),
-                   "F": {"Type": "Fail", "Error": "Landed"}})
+    asl = machine(
+        {
+            "A": invoke("fail", Catch=[{"ErrorEquals": ["States.ALL"], "Next": "F"}]),
+            "F": {"Type": "Fail", "Error": "Landed"},
+        }
+    )
     again = redriven(world, world.run(asl))
     assert (again.status, again.error) == ("FAILED", "Landed") and since(again) == ["ExecutionFailed"]
 
@@ -168,18 +222,34 @@ def _tokens(world: World, arn: str, number: int) -> list[str]:
     while True:
         events = world.history(arn)
         if [event["type"] for event in events].count("TaskSubmitted") == number:
-            return [json.loads(event["taskScheduledEventDetails"]["parameters"])["Payload"]["token"]
-                    for event in events if event["type"] == "TaskScheduled"]
+            return [
+                json.loads(event["taskScheduledEventDetails"]["parameters"])["Payload"]["token"]
+                for event in events
+                if event["type"] == "TaskScheduled"
+            ]
         assert time.monotonic() < deadline, events
         time.sleep(0.05)
 
 
 def test_variables_are_what_they_were(world: World) -> None:
-    asl = {"QueryLanguage": "JSONata", **machine({
-        "A": {"Type": "Pass", "Assign": {"kept": 7}, "Next": "B"},
-        "B": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True, "Output": "{% $kept %}",
-              "Arguments": {"FunctionName": "flaky", "Payload": {
-                  "id": "{% $states.context.Execution.Name %}", "fails": 1}}}})}
+    asl = {
+        "QueryLanguage": "JSONata",
+        **machine(
+            {
+                "A": {"Type": "Pass", "Assign": {"kept": 7}, "Next": "B"},
+                "B": {
+                    "Type": "Task",
+                    "Resource": "arn:aws:states:::lambda:invoke",
+                    "End": True,
+                    "Output": "{% $kept %}",
+                    "Arguments": {
+                        "FunctionName": "flaky",
+                        "Payload": {"id": "{% $states.context.Execution.Name %}", "fails": 1},
+                    },
+                },
+            }
+        ),
+    }
     ended = world.run(asl)
     assert ended.error == "CustomError", ended.cause
     assert redriven(world, ended).output == 7
@@ -195,8 +265,9 @@ def test_the_definition_is_the_one_it_began_with_and_it_can_be_redriven_more_tha
 
 def test_a_late_end_of_the_attempt_before_is_not_the_end_of_the_redrive(world: World) -> None:
     """A task that is in the middle of a call when its execution is stopped returns into a redriven one."""
-    started = world.start(machine({"S": invoke("slow", {"seconds": 3}, ResultPath=None, Next="P"),
-                                   "P": passing(Result="once")}))
+    started = world.start(
+        machine({"S": invoke("slow", {"seconds": 3}, ResultPath=None, Next="P"), "P": passing(Result="once")})
+    )
     time.sleep(1)
     world.steps.stop_execution(executionArn=started)
     again = redriven(world, world.wait(started))
@@ -256,19 +327,27 @@ def test_the_same_request_again_is_the_same_redrive(world: World) -> None:
 
 
 NOW = datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC)
-FAILED = {"status": "FAILED", "events": [], "startDate": "2026-04-30T00:00:00.000Z", "progress": Progress(),
-          "stopDate": "2026-04-30T01:00:00.000Z"}
+FAILED = {
+    "status": "FAILED",
+    "events": [],
+    "startDate": "2026-04-30T00:00:00.000Z",
+    "progress": Progress(),
+    "stopDate": "2026-04-30T01:00:00.000Z",
+}
 
 
-@pytest.mark.parametrize(("change", "reason"), [
-    ({}, None),
-    ({"status": "RUNNING"}, "Execution is RUNNING and cannot be redriven"),
-    ({"events": [{}] * 24_998}, None),
-    ({"events": [{}] * 24_999}, "Execution history event limit exceeded"),
-    ({"stopDate": "2026-04-17T00:00:00.000Z"}, None),
-    ({"stopDate": "2026-04-16T23:59:59.000Z"}, "Execution redrivable period exceeded"),
-    ({"startDate": "2025-04-30T00:00:00.000Z"}, "Execution has exceeded the max execution time"),
-])
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, None),
+        ({"status": "RUNNING"}, "Execution is RUNNING and cannot be redriven"),
+        ({"events": [{}] * 24_998}, None),
+        ({"events": [{}] * 24_999}, "Execution history event limit exceeded"),
+        ({"stopDate": "2026-04-17T00:00:00.000Z"}, None),
+        ({"stopDate": "2026-04-16T23:59:59.000Z"}, "Execution redrivable period exceeded"),
+        ({"startDate": "2025-04-30T00:00:00.000Z"}, "Execution has exceeded the max execution time"),
+    ],
+)
 def test_the_reason_is_the_documented_one(change: dict, reason: str | None) -> None:
     assert redrive.refusal({**FAILED, **change}, NOW) == reason
 

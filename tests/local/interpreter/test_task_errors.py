@@ -18,13 +18,16 @@ def _refused(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "Rate Exceeded."}, "ResponseMetadata": metadata}, "Invoke")
 
 
-@pytest.mark.parametrize(("error", "name"), [
-    (_refused("TooManyRequestsException"), "Lambda.TooManyRequestsException"),
-    (_refused("ServiceException"), "Lambda.ServiceException"),
-    (_refused("Throttling"), "Lambda.ThrottlingException"),
-    (ReadTimeoutError(endpoint_url="x"), "Lambda.ClientExecutionTimeoutException"),
-    (EndpointConnectionError(endpoint_url="x"), "Lambda.SdkClientException"),
-])
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (_refused("TooManyRequestsException"), "Lambda.TooManyRequestsException"),
+        (_refused("ServiceException"), "Lambda.ServiceException"),
+        (_refused("Throttling"), "Lambda.ThrottlingException"),
+        (ReadTimeoutError(endpoint_url="x"), "Lambda.ClientExecutionTimeoutException"),
+        (EndpointConnectionError(endpoint_url="x"), "Lambda.SdkClientException"),
+    ],
+)
 def test_an_error_of_the_service_has_the_services_name(error: Exception, name: str) -> None:
     assert lambda_error(error)[0] == name
 

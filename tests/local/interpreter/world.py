@@ -57,8 +57,13 @@ class World:
 
     def client(self, service: str) -> Any:
         if service not in self.clients:
-            config = Config(retries={"total_max_attempts": 1}, max_pool_connections=64, read_timeout=120,
-                            s3={"addressing_style": "path"}, inject_host_prefix=False)
+            config = Config(
+                retries={"total_max_attempts": 1},
+                max_pool_connections=64,
+                read_timeout=120,
+                s3={"addressing_style": "path"},
+                inject_host_prefix=False,
+            )
             session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
             self.clients[service] = session.client(service, endpoint_url=self.endpoint_url, config=config)
         return self.clients[service]
@@ -84,8 +89,9 @@ class World:
             time.sleep(0.1)
         output = json.loads(found["output"]) if "output" in found else None
         seconds = (found["stopDate"] - found["startDate"]).total_seconds()
-        return Ended(execution, found["status"], output, found.get("error"), found.get("cause"), seconds,
-                     self.history(execution))
+        return Ended(
+            execution, found["status"], output, found.get("error"), found.get("cause"), seconds, self.history(execution)
+        )
 
     def run(self, machine: dict | str, given: Any = None) -> Ended:
         return self.wait(self.start(machine, given))
@@ -105,7 +111,9 @@ class World:
         for number in range(3):
             s3.put_object(Bucket="cases", Key=f"list/{number}.txt", Body=b"x")
         self.client("dynamodb").create_table(
-            TableName="cases", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            TableName="cases",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
         )
         self.client("sqs").create_queue(QueueName=QUEUE)
@@ -116,11 +124,19 @@ class World:
         threading.Thread(target=self._answer_tokens, daemon=True).start()
 
     def _create_function(self, name: str) -> None:
-        self.client("lambda").create_function(**{
-            "FunctionName": name, "Runtime": "python3.14", "Role": ROLE, "Handler": f"handlers.{name}", "Timeout": 20,
-            "Code": {"ZipFile": packed()}, "MemorySize": 256, "Environment": {"Variables": {"GREETING": "hello"}},
-            **CONFIGURATION.get(name, {}),
-        })
+        self.client("lambda").create_function(
+            **{
+                "FunctionName": name,
+                "Runtime": "python3.14",
+                "Role": ROLE,
+                "Handler": f"handlers.{name}",
+                "Timeout": 20,
+                "Code": {"ZipFile": packed()},
+                "MemorySize": 256,
+                "Environment": {"Variables": {"GREETING": "hello"}},
+                **CONFIGURATION.get(name, {}),
+            }
+        )
 
     def _answer_tokens(self) -> None:
         """Carry out what the messages on the queue say is to be done with their tokens."""

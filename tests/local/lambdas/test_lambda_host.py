@@ -63,11 +63,14 @@ def test_a_changed_configuration_is_another_sandbox(bench: Bench) -> None:
 def test_a_function_sees_its_own_environment_and_nothing_of_ours(bench: Bench, monkeypatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "mine")
     monkeypatch.setenv("OURS", "secret")
-    found = bench.run("""
+    found = bench.run(
+        """
         import os, sys
         def handler(event, context):
             return {"env": dict(os.environ), "path": sys.path[0], "cwd": os.getcwd(), "ours": "pipeline" in sys.modules}
-    """, COLOUR="red")
+    """,
+        COLOUR="red",
+    )
     env = found["env"]
     assert env["COLOUR"] == "red" and "OURS" not in env and "AWS_PROFILE" not in env
     assert env["AWS_ENDPOINT_URL"] == "http://127.0.0.1:9" and env["AWS_REGION"] == "us-east-1"
@@ -80,28 +83,31 @@ def test_a_function_sees_its_own_environment_and_nothing_of_ours(bench: Bench, m
 
 
 def test_an_exception_is_an_error_of_its_class_name(bench: Bench) -> None:
-    answer = bench.invoke(bench.function("""
+    answer = bench.invoke(
+        bench.function("""
         class SourceRejected(Exception):
             pass
         def handler(event, context):
             raise SourceRejected("no picture")
-    """))
+    """)
+    )
     told = json.loads(answer.payload)
     assert answer.error and (told["errorType"], told["errorMessage"]) == ("SourceRejected", "no picture")
     assert any("raise SourceRejected" in line for line in told["stackTrace"])
 
 
-@pytest.mark.parametrize(("source", "handler", "kind"), [
-    ("import not_there", "app.handler", "Runtime.ImportModuleError"),
-    ("x = 1", "app.handler", "Runtime.HandlerNotFound"),
-    ("x = 1", "nowhere.handler", "Runtime.ImportModuleError"),
-    ("def broken(:", "app.handler", "Runtime.UserCodeSyntaxError"),
-    ("x = 1", "nodot", "Runtime.MalformedHandlerName"),
-    ("raise KeyError('at import')", "app.handler", "KeyError"),
-])
-def test_what_goes_wrong_before_the_first_event_is_reported(
-    bench: Bench, source: str, handler: str, kind: str
-) -> None:
+@pytest.mark.parametrize(
+    ("source", "handler", "kind"),
+    [
+        ("import not_there", "app.handler", "Runtime.ImportModuleError"),
+        ("x = 1", "app.handler", "Runtime.HandlerNotFound"),
+        ("x = 1", "nowhere.handler", "Runtime.ImportModuleError"),
+        ("def broken(:", "app.handler", "Runtime.UserCodeSyntaxError"),
+        ("x = 1", "nodot", "Runtime.MalformedHandlerName"),
+        ("raise KeyError('at import')", "app.handler", "KeyError"),
+    ],
+)
+def test_what_goes_wrong_before_the_first_event_is_reported(bench: Bench, source: str, handler: str, kind: str) -> None:
     answer = bench.invoke(bench.function(source, handler=handler))
     assert answer.error and json.loads(answer.payload)["errorType"] == kind
 
@@ -126,13 +132,16 @@ def test_a_function_that_takes_more_memory_than_it_has_is_killed(bench: Bench) -
     assert bench.run(source, memory_mb=1024) == 60
 
 
-@pytest.mark.parametrize(("ending", "reason"), [
-    ("os._exit(3)", "Runtime exited with error: exit status 3"),
-    ("os._exit(0)", "Runtime exited without providing a reason"),
-    ("os.kill(os.getpid(), 9)", "Runtime exited with error: signal: killed"),
-    ("os.kill(os.getpid(), 11)", "Runtime exited with error: signal: segmentation fault"),
-    ("os.kill(os.getpid(), 6)", "Runtime exited with error: signal: aborted"),
-])
+@pytest.mark.parametrize(
+    ("ending", "reason"),
+    [
+        ("os._exit(3)", "Runtime exited with error: exit status 3"),
+        ("os._exit(0)", "Runtime exited without providing a reason"),
+        ("os.kill(os.getpid(), 9)", "Runtime exited with error: signal: killed"),
+        ("os.kill(os.getpid(), 11)", "Runtime exited with error: signal: segmentation fault"),
+        ("os.kill(os.getpid(), 6)", "Runtime exited with error: signal: aborted"),
+    ],
+)
 def test_a_process_that_ends_is_reported_and_not_waited_for(bench: Bench, ending: str, reason: str) -> None:
     begun = time.monotonic()
     answer = bench.invoke(bench.function(f"import os\ndef handler(e, c): {ending}"))
@@ -166,13 +175,18 @@ def test_an_answer_beyond_6_mb_is_refused(bench: Bench) -> None:
 
 def test_what_a_handler_started_ends_with_its_sandbox(bench: Bench, tmp_path: Path) -> None:
     note = tmp_path / "pid"
-    bench.invoke(bench.function(f"""
+    bench.invoke(
+        bench.function(
+            f"""
         import subprocess, time
         def handler(event, context):
             child = subprocess.Popen(["sleep", "600"])
             open({str(note)!r}, "w").write(str(child.pid))
             time.sleep(30)
-    """, timeout_s=1))
+    """,
+            timeout_s=1,
+        )
+    )
     time.sleep(0.3)
     assert not _lives(int(note.read_text()))
 
@@ -211,13 +225,16 @@ def test_closing_ends_what_runs_and_what_waits(tmp_path: Path) -> None:
 
 
 def test_the_log_is_lambdas(bench: Bench) -> None:
-    function = bench.function("""
+    function = bench.function(
+        """
         import logging
         def handler(event, context):
             print("printed")
             logging.getLogger().warning("logged")
             raise ValueError("first line")
-    """, name="talkative")
+    """,
+        name="talkative",
+    )
     answer = bench.invoke(function)
     request_id = json.loads(answer.payload)["requestId"]
     lines = (bench.logs / "talkative.log").read_text().splitlines()
@@ -228,17 +245,22 @@ def test_the_log_is_lambdas(bench: Bench) -> None:
     assert lines[-2] == f"END RequestId: {request_id}"
     assert re.fullmatch(
         rf"REPORT RequestId: {request_id}\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 256 MB\t"
-        r"Max Memory Used: \d+ MB\tInit Duration: [\d.]+ ms", lines[-1])
+        r"Max Memory Used: \d+ MB\tInit Duration: [\d.]+ ms",
+        lines[-1],
+    )
 
 
 def test_invocations_at_once_do_not_mix_in_the_log(bench: Bench) -> None:
-    function = bench.function("""
+    function = bench.function(
+        """
         import time
         def handler(event, context):
             for _ in range(3):
                 print("from", event)
                 time.sleep(0.05)
-    """, name="chorus")
+    """,
+        name="chorus",
+    )
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: bench.invoke(function, number), range(4)))
     blocks = (bench.logs / "chorus.log").read_text().split("START ")[1:]
@@ -246,11 +268,17 @@ def test_invocations_at_once_do_not_mix_in_the_log(bench: Bench) -> None:
 
 
 def test_a_json_log_is_json(bench: Bench) -> None:
-    answer = bench.invoke(bench.function("""
+    answer = bench.invoke(
+        bench.function(
+            """
         import logging
         def handler(event, context):
             logging.getLogger().error("logged")
-    """, name="structured", AWS_LAMBDA_LOG_FORMAT="JSON"))
+    """,
+            name="structured",
+            AWS_LAMBDA_LOG_FORMAT="JSON",
+        )
+    )
     record = json.loads(answer.log.splitlines()[1])
     assert (record["level"], record["message"]) == ("ERROR", "logged")
 

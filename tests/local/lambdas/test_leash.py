@@ -40,8 +40,9 @@ def test_ctrl_c_reaches_the_host_alone(tmp_path: Path) -> None:
 
 def _hold(tmp_path: Path, way: str) -> tuple[list[int], subprocess.Popen]:
     argv = [sys.executable, "-m", "tests.local.lambdas.holding", str(tmp_path), way]
-    host = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                            start_new_session=True)
+    host = subprocess.Popen(
+        argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
+    )
     pids = json.loads(host.stdout.readline())
     assert all(_lives(pid) for pid in pids)
     return pids, host

@@ -29,8 +29,14 @@ def create_recorder(aws, name: str, record: Path, action: str = "None", timeout:
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("app.py", code)
     answer = aws.client("lambda").create_function(
-        FunctionName=name, Runtime="python3.14", Handler="app.handler", Role=ROLE, Timeout=timeout,
-        Code={"ZipFile": packed.getvalue()}, Environment={"Variables": {"RECORD": str(record)}})
+        FunctionName=name,
+        Runtime="python3.14",
+        Handler="app.handler",
+        Role=ROLE,
+        Timeout=timeout,
+        Code={"ZipFile": packed.getvalue()},
+        Environment={"Variables": {"RECORD": str(record)}},
+    )
     return answer["FunctionArn"]
 
 

@@ -31,8 +31,13 @@ class Served:
 
 def serve(home: Path, page: Path, *args: str) -> Served:
     env = {**os.environ, "VOD_PLAYER_DIST": str(page)}
-    process = subprocess.Popen([sys.executable, "-m", "tests.local.stack.serve", str(home), *args], cwd=ROOT, env=env,
-                               stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.local.stack.serve", str(home), *args],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     line = process.stdout.readline()
     assert line, f"the stack did not start (exit {process.wait()})"
     said: dict[str, Any] = json.loads(line)

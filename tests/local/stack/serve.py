@@ -19,9 +19,18 @@ def main(home: str, port: str | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     begun = time.monotonic()
     with Stack.start(Path(home), int(port) if port else None) as stack:
-        print(json.dumps({"endpoint_url": stack.endpoint_url, "delivery_url": stack.delivery_url,
-                          "outputs": dict(stack.outputs), "run": str(stack.emulators.run.path),
-                          "seconds": round(time.monotonic() - begun, 2)}), flush=True)
+        print(
+            json.dumps(
+                {
+                    "endpoint_url": stack.endpoint_url,
+                    "delivery_url": stack.delivery_url,
+                    "outputs": dict(stack.outputs),
+                    "run": str(stack.emulators.run.path),
+                    "seconds": round(time.monotonic() - begun, 2),
+                }
+            ),
+            flush=True,
+        )
         threading.Event().wait()
 
 

@@ -16,7 +16,7 @@ def decode(pieces: list[bytes]) -> tuple[bytes, dict[str, str]]:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 def test_it_does_not_matter_where_the_network_cuts(size: int):
-    pieces = [FRAMED[at:at + size] for at in range(0, len(FRAMED), size)]
+    pieces = [FRAMED[at : at + size] for at in range(0, len(FRAMED), size)]
     assert decode(pieces) == (b"hello world", {"x-amz-checksum-crc32": "AAAA"})
 
 
@@ -25,18 +25,34 @@ def test_an_empty_body_is_a_body(body: bytes):
     assert decode([body]) == (b"", {})
 
 
-@pytest.mark.parametrize("body", [
-    b"", b"5\r\nhel", b"5\r\nhello\r\n", b"xyz\r\nhello\r\n0\r\n\r\n", b"3\r\nhello\r\n0\r\n\r\n", b"\r\n",
-    b"0\r\nno colon\r\n\r\n", b"0\r\n\r\nmore", b"5\nhello", b"0" * 9000,
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"5\r\nhel",
+        b"5\r\nhello\r\n",
+        b"xyz\r\nhello\r\n0\r\n\r\n",
+        b"3\r\nhello\r\n0\r\n\r\n",
+        b"\r\n",
+        b"0\r\nno colon\r\n\r\n",
+        b"0\r\n\r\nmore",
+        b"5\nhello",
+        b"0" * 9000,
+    ],
+)
 def test_broken_framing_is_an_error(body: bytes):
     with pytest.raises(BadFraming):
         decode([body])
 
 
-@pytest.mark.parametrize(("before", "after"), [
-    ("aws-chunked", {}), ("gzip,aws-chunked", {"content-encoding": "gzip"}), ("gzip", {"content-encoding": "gzip"}),
-])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("aws-chunked", {}),
+        ("gzip,aws-chunked", {"content-encoding": "gzip"}),
+        ("gzip", {"content-encoding": "gzip"}),
+    ],
+)
 def test_the_transport_is_not_stored_as_an_encoding(before: str, after: dict[str, str]):
     headers = {"content-encoding": before}
     without_chunked(headers)

@@ -22,9 +22,15 @@ pytestmark = pytest.mark.skipif(not AWS.exists() or sys.platform != "linux", rea
 
 @pytest.fixture
 def aws(served: Served, tmp_path: Path):
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_ENDPOINT_URL": served.endpoint_url,
-           "AWS_ACCESS_KEY_ID": "anything", "AWS_SECRET_ACCESS_KEY": "anything", "AWS_DEFAULT_REGION": "us-east-1",
-           "AWS_PAGER": ""}
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "AWS_ENDPOINT_URL": served.endpoint_url,
+        "AWS_ACCESS_KEY_ID": "anything",
+        "AWS_SECRET_ACCESS_KEY": "anything",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_PAGER": "",
+    }
 
     def run(*args: str) -> Any:
         result = subprocess.run([str(AWS), *args], env=env, capture_output=True, text=True, timeout=120)
@@ -40,8 +46,10 @@ def test_files_small_and_large_go_up_and_come_back(aws, served: Served, tmp_path
         (tmp_path / name).write_bytes(os.urandom(size))
         aws("s3", "cp", str(tmp_path / name), f"{target}/{name}")
         aws("s3", "cp", f"{target}/{name}", str(tmp_path / "back"))
-        assert hashlib.md5((tmp_path / "back").read_bytes()).digest() == \
-            hashlib.md5((tmp_path / name).read_bytes()).digest()
+        assert (
+            hashlib.md5((tmp_path / "back").read_bytes()).digest()
+            == hashlib.md5((tmp_path / name).read_bytes()).digest()
+        )
     listed = aws("s3", "ls", f"{target}/")
     assert "1000 small.mp4" in listed
     assert "20971520 large film.mp4" in listed
@@ -63,11 +71,20 @@ def test_an_upload_is_followed_from_the_bucket_to_its_executions_history(aws, se
     assert [group for group in groups if "start" in group["logGroupName"].lower()]
 
 
-@pytest.mark.parametrize("command", [
-    ("sns", "list-topics"), ("lambda", "list-functions"), ("events", "list-rules"),
-    ("mediaconvert", "list-queues"), ("cloudformation", "describe-stacks"), ("cloudfront", "list-distributions"),
-    ("s3api", "list-buckets"), ("sts", "get-caller-identity"), ("iam", "list-roles"),
-])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("sns", "list-topics"),
+        ("lambda", "list-functions"),
+        ("events", "list-rules"),
+        ("mediaconvert", "list-queues"),
+        ("cloudformation", "describe-stacks"),
+        ("cloudfront", "list-distributions"),
+        ("s3api", "list-buckets"),
+        ("sts", "get-caller-identity"),
+        ("iam", "list-roles"),
+    ],
+)
 def test_the_console_in_text(aws, command: tuple[str, ...]):
     assert aws(*command)
 

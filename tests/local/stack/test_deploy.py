@@ -46,10 +46,14 @@ def put_up(aws, tmp_path: Path) -> Iterator[Any]:
     """Deploy resources as the one stack; it is taken down afterwards."""
     from pipeline.local.emulators import cloudformation
 
-    def put(resources: dict[str, Any], code: str | None = None, outputs: dict[str, Any] | None = None,
-            **parameters: str) -> Deployment:
-        template = {"Resources": resources, "Outputs": outputs or {},
-                    "Parameters": {name: {"Type": "String"} for name in parameters}}
+    def put(
+        resources: dict[str, Any], code: str | None = None, outputs: dict[str, Any] | None = None, **parameters: str
+    ) -> Deployment:
+        template = {
+            "Resources": resources,
+            "Outputs": outputs or {},
+            "Parameters": {name: {"Type": "String"} for name in parameters},
+        }
         path = tmp_path / "template.json"
         path.write_text(json.dumps(template))
         assets = ()
@@ -57,8 +61,15 @@ def put_up(aws, tmp_path: Path) -> Iterator[Any]:
             (tmp_path / "code").mkdir()
             (tmp_path / "code" / "app.py").write_text(code)
             assets = (FakeAsset(tmp_path / "code"),)
-        return deploy(FakeAssembly(template, path, assets), aws.client, aws.region, ACCOUNT, tmp_path, parameters,
-                      cloudformation.outcome)
+        return deploy(
+            FakeAssembly(template, path, assets),
+            aws.client,
+            aws.region,
+            ACCOUNT,
+            tmp_path,
+            parameters,
+            cloudformation.outcome,
+        )
 
     yield put
     aws.client("cloudformation").delete_stack(StackName=deploying.STACK)
@@ -67,9 +78,19 @@ def put_up(aws, tmp_path: Path) -> Iterator[Any]:
 
 
 def function(handler: str = "app.handler") -> dict[str, Any]:
-    return {"Type": "AWS::Lambda::Function", "Properties": {
-        "Runtime": "python3.14", "Handler": handler, "Role": ROLE, "Timeout": 10, "Code": {
-            "S3Bucket": {"Fn::Sub": "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"}, "S3Key": "code.zip"}}}
+    return {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": "python3.14",
+            "Handler": handler,
+            "Role": ROLE,
+            "Timeout": 10,
+            "Code": {
+                "S3Bucket": {"Fn::Sub": "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"},
+                "S3Key": "code.zip",
+            },
+        },
+    }
 
 
 def custom() -> dict[str, Any]:
@@ -77,14 +98,19 @@ def custom() -> dict[str, Any]:
 
 
 def test_outputs_and_physical_ids_come_back(put_up):
-    up = put_up({"Queue": {"Type": "AWS::SQS::Queue"}}, outputs={
-        "Url": {"Value": {"Ref": "Queue"}}, "Base": {"Value": {"Ref": "DeliveryUrl"}}}, DeliveryUrl="http://here")
+    up = put_up(
+        {"Queue": {"Type": "AWS::SQS::Queue"}},
+        outputs={"Url": {"Value": {"Ref": "Queue"}}, "Base": {"Value": {"Ref": "DeliveryUrl"}}},
+        DeliveryUrl="http://here",
+    )
     assert up.outputs == {"Url": up.physical["Queue"], "Base": "http://here"}
 
 
 def test_a_mediaconvert_queue_is_one_of_the_local_mediaconvert(aws, put_up):
-    up = put_up({"Films": {"Type": "AWS::MediaConvert::Queue", "Properties": {"PricingPlan": "ON_DEMAND"}}},
-                outputs={"Arn": {"Value": {"Fn::GetAtt": ["Films", "Arn"]}}, "Name": {"Value": {"Ref": "Films"}}})
+    up = put_up(
+        {"Films": {"Type": "AWS::MediaConvert::Queue", "Properties": {"PricingPlan": "ON_DEMAND"}}},
+        outputs={"Arn": {"Value": {"Fn::GetAtt": ["Films", "Arn"]}}, "Name": {"Value": {"Ref": "Films"}}},
+    )
     queues = {queue["Name"]: queue["Arn"] for queue in aws.client("mediaconvert").list_queues()["Queues"]}
     assert queues[up.outputs["Name"]] == up.outputs["Arn"]
     assert "Default" in queues
@@ -92,10 +118,15 @@ def test_a_mediaconvert_queue_is_one_of_the_local_mediaconvert(aws, put_up):
 
 def test_a_key_group_is_one_of_cloudfronts(aws, put_up):
     config = {"CallerReference": "1", "Name": "signer", "EncodedKey": "-----BEGIN PUBLIC KEY-----\n"}
-    up = put_up({
-        "Key": {"Type": "AWS::CloudFront::PublicKey", "Properties": {"PublicKeyConfig": config}},
-        "Group": {"Type": "AWS::CloudFront::KeyGroup", "Properties": {"KeyGroupConfig": {
-            "Name": "signers", "Items": [{"Ref": "Key"}]}}}})
+    up = put_up(
+        {
+            "Key": {"Type": "AWS::CloudFront::PublicKey", "Properties": {"PublicKeyConfig": config}},
+            "Group": {
+                "Type": "AWS::CloudFront::KeyGroup",
+                "Properties": {"KeyGroupConfig": {"Name": "signers", "Items": [{"Ref": "Key"}]}},
+            },
+        }
+    )
     cloudfront = aws.client("cloudfront")
     key = cloudfront.get_public_key(Id=up.physical["Key"])["PublicKey"]["PublicKeyConfig"]
     group = cloudfront.get_key_group(Id=up.physical["Group"])["KeyGroup"]["KeyGroupConfig"]
@@ -103,8 +134,11 @@ def test_a_key_group_is_one_of_cloudfronts(aws, put_up):
 
 
 def test_a_custom_resource_gives_its_attributes(put_up):
-    up = put_up({"Maker": function(), "Thing": custom()}, RESPONDER.replace("STATUS", "SUCCESS"),
-                outputs={"Word": {"Value": {"Fn::GetAtt": ["Thing", "Word"]}}})
+    up = put_up(
+        {"Maker": function(), "Thing": custom()},
+        RESPONDER.replace("STATUS", "SUCCESS"),
+        outputs={"Word": {"Value": {"Fn::GetAtt": ["Thing", "Word"]}}},
+    )
     assert (up.physical["Thing"], up.outputs["Word"]) == ("made", "hello")
 
 
@@ -113,11 +147,14 @@ def test_a_type_nobody_makes_is_refused_by_name(put_up):
         put_up({"Thing": {"Type": "AWS::Nowhere::Thing"}})
 
 
-@pytest.mark.parametrize(("code", "reason"), [
-    (RESPONDER.replace("STATUS", "FAILED"), "the shelf is empty"),
-    ("def handler(event, context):\n    raise KeyError('shelf')", "KeyError"),
-    ("import nothing_like_it", "nothing_like_it"),
-])
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (RESPONDER.replace("STATUS", "FAILED"), "the shelf is empty"),
+        ("def handler(event, context):\n    raise KeyError('shelf')", "KeyError"),
+        ("import nothing_like_it", "nothing_like_it"),
+    ],
+)
 def test_a_custom_resource_that_fails_says_so_at_once(put_up, code: str, reason: str):
     with pytest.raises(DeployFailed, match=rf"ROLLBACK_COMPLETE: Thing \(Custom::Thing\): .*{reason}"):
         put_up({"Maker": function(), "Thing": custom()}, code)

@@ -39,8 +39,9 @@ def messages(aws, url: str, wanted: int, seconds: float = 5.0) -> list[dict]:
     sqs, found = aws.client("sqs"), []
     deadline = time.monotonic() + seconds
     while len(found) < wanted and time.monotonic() < deadline:
-        found += sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1,
-                                     MessageAttributeNames=["All"]).get("Messages", [])
+        found += sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1, MessageAttributeNames=["All"]
+        ).get("Messages", [])
     return found
 
 
@@ -51,10 +52,18 @@ def bodies(aws, url: str, wanted: int) -> list[dict]:
 @pytest.fixture
 def listened(aws, s3, versioned: str, queue: tuple[str, str]) -> str:
     """A versioned bucket whose uploads are announced in the queue."""
-    s3.put_bucket_notification_configuration(Bucket=versioned, NotificationConfiguration={
-        "EventBridgeConfiguration": {}})
-    make_rule(aws, f"rule-{versioned}", {"source": ["aws.s3"], "detail": {
-        "bucket": {"name": [versioned]}, "object": {"key": [{"prefix": "uploads/"}]}}}, {"Arn": queue[1]})
+    s3.put_bucket_notification_configuration(
+        Bucket=versioned, NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    make_rule(
+        aws,
+        f"rule-{versioned}",
+        {
+            "source": ["aws.s3"],
+            "detail": {"bucket": {"name": [versioned]}, "object": {"key": [{"prefix": "uploads/"}]}},
+        },
+        {"Arn": queue[1]},
+    )
     return versioned
 
 
@@ -64,26 +73,47 @@ def test_an_uploads_event_is_shaped_as_in_aws(aws, s3, listened: str, queue: tup
     detail = event.pop("detail")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", event.pop("time"))
     assert event.pop("id")
-    assert event == {"version": "0", "detail-type": "Object Created", "source": "aws.s3", "account": "123456789012",
-                     "region": aws.region, "resources": [f"arn:aws:s3:::{listened}"]}
+    assert event == {
+        "version": "0",
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": "123456789012",
+        "region": aws.region,
+        "resources": [f"arn:aws:s3:::{listened}"],
+    }
     assert re.fullmatch(r"[0-9a-f]{16}", detail["object"].pop("sequencer"))
     assert re.fullmatch(r"[0-9A-Z]{16}", detail.pop("request-id"))
     assert detail == {
-        "version": "0", "bucket": {"name": listened},
-        "object": {"key": "uploads/a b+ü%.mp4", "size": 4, "etag": put["ETag"].strip('"'),
-                   "version-id": put["VersionId"]},
-        "requester": "123456789012", "source-ip-address": "127.0.0.1", "reason": "PutObject"}
+        "version": "0",
+        "bucket": {"name": listened},
+        "object": {
+            "key": "uploads/a b+ü%.mp4",
+            "size": 4,
+            "etag": put["ETag"].strip('"'),
+            "version-id": put["VersionId"],
+        },
+        "requester": "123456789012",
+        "source-ip-address": "127.0.0.1",
+        "reason": "PutObject",
+    }
 
 
 def test_every_way_to_make_an_object_gives_one_event_with_its_reason(aws, s3, listened: str, queue: tuple[str, str]):
     s3.put_object(Bucket=listened, Key="other/never", Body=b"x")
     s3.put_object(Bucket=listened, Key="uploads/put", Body=b"x")
-    s3.upload_fileobj(io.BytesIO(b"x" * 6 * MB), listened, "uploads/multipart",
-                      Config=TransferConfig(multipart_threshold=5 * MB, multipart_chunksize=5 * MB))
+    s3.upload_fileobj(
+        io.BytesIO(b"x" * 6 * MB),
+        listened,
+        "uploads/multipart",
+        Config=TransferConfig(multipart_threshold=5 * MB, multipart_chunksize=5 * MB),
+    )
     s3.copy_object(Bucket=listened, Key="uploads/copy", CopySource={"Bucket": listened, "Key": "other/never"})
     events = [json.loads(message["Body"]) for message in messages(aws, queue[0], 4, seconds=1.5)]
     assert {event["detail"]["object"]["key"]: event["detail"]["reason"] for event in events} == {
-        "uploads/put": "PutObject", "uploads/multipart": "CompleteMultipartUpload", "uploads/copy": "CopyObject"}
+        "uploads/put": "PutObject",
+        "uploads/multipart": "CompleteMultipartUpload",
+        "uploads/copy": "CopyObject",
+    }
     assert len(events) == 3
 
 
@@ -105,10 +135,12 @@ def test_deleting_is_announced_as_deleting(aws, s3, listened: str, queue: tuple[
 def test_our_own_services_announce_what_users_may_not(aws, queue: tuple[str, str]):
     from pipeline.local.emulators import events
 
-    make_rule(aws, "mediaconvert", {"source": ["aws.mediaconvert"], "detail": {"status": ["COMPLETE"]}},
-              {"Arn": queue[1]})
-    refused = aws.client("events").put_events(Entries=[
-        {"Source": "aws.mediaconvert", "DetailType": "x", "Detail": '{"status": "COMPLETE"}'}])
+    make_rule(
+        aws, "mediaconvert", {"source": ["aws.mediaconvert"], "detail": {"status": ["COMPLETE"]}}, {"Arn": queue[1]}
+    )
+    refused = aws.client("events").put_events(
+        Entries=[{"Source": "aws.mediaconvert", "DetailType": "x", "Detail": '{"status": "COMPLETE"}'}]
+    )
     assert refused["Entries"][0]["ErrorCode"] == "NotAuthorizedForSourceException"
     events.mediaconvert_emit("MediaConvert Job State Change", {"status": "COMPLETE"}, ["arn:aws:mediaconvert:job"])
     [event] = bodies(aws, queue[0], 1)
@@ -140,8 +172,8 @@ def test_a_topic_and_a_function_are_told_too(aws, queue: tuple[str, str], tmp_pa
 def test_a_function_that_fails_for_a_rule_is_retried_and_then_given_up(aws, queue: tuple[str, str], tmp_path: Path):
     function = create_recorder(aws, "failing", tmp_path / "calls", action="1 / 0")
     aws.client("lambda").put_function_event_invoke_config(
-        FunctionName="failing", MaximumRetryAttempts=1,
-        DestinationConfig={"OnFailure": {"Destination": queue[1]}})
+        FunctionName="failing", MaximumRetryAttempts=1, DestinationConfig={"OnFailure": {"Destination": queue[1]}}
+    )
     make_rule(aws, "failing", {"source": ["my.failing"]}, {"Arn": function})
     aws.client("events").put_events(Entries=[{"Source": "my.failing", "DetailType": "x", "Detail": "{}"}])
     [given_up] = bodies(aws, queue[0], 1)
@@ -153,8 +185,13 @@ def test_a_function_that_fails_for_a_rule_is_retried_and_then_given_up(aws, queu
 
 
 def map_queue(aws, arn: str, function: str, **options: object) -> None:
-    aws.client("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName=function, BatchSize=10,
-                                                     FunctionResponseTypes=["ReportBatchItemFailures"], **options)
+    aws.client("lambda").create_event_source_mapping(
+        EventSourceArn=arn,
+        FunctionName=function,
+        BatchSize=10,
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+        **options,
+    )
 
 
 def test_a_message_reaches_its_function_in_milliseconds(aws, s3, listened: str, queue: tuple[str, str], tmp_path: Path):
@@ -173,13 +210,21 @@ def test_a_message_reaches_its_function_in_milliseconds(aws, s3, listened: str, 
 
 def test_only_the_messages_that_failed_come_again_and_end_as_dead_letters(aws, tmp_path: Path):
     dead_url, dead_arn = make_queue(aws, "dead")
-    url, arn = make_queue(aws, "partial", VisibilityTimeout="1", RedrivePolicy=json.dumps(
-        {"deadLetterTargetArn": dead_arn, "maxReceiveCount": 2}))
-    action = ('{"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in event["Records"] '
-              'if record["body"] == "bad"]}')
+    url, arn = make_queue(
+        aws,
+        "partial",
+        VisibilityTimeout="1",
+        RedrivePolicy=json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 2}),
+    )
+    action = (
+        '{"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in event["Records"] '
+        'if record["body"] == "bad"]}'
+    )
     map_queue(aws, arn, create_recorder(aws, "partial", tmp_path / "calls", action=action))
-    aws.client("sqs").send_message_batch(QueueUrl=url, Entries=[
-        {"Id": str(number), "MessageBody": text} for number, text in enumerate(["good", "bad", "good too"])])
+    aws.client("sqs").send_message_batch(
+        QueueUrl=url,
+        Entries=[{"Id": str(number), "MessageBody": text} for number, text in enumerate(["good", "bad", "good too"])],
+    )
     [dead] = messages(aws, dead_url, 1, seconds=10)
     assert dead["Body"] == "bad"
     seen = [record["body"] for call in calls(tmp_path / "calls") for record in call["event"]["Records"]]
@@ -209,8 +254,9 @@ def test_the_mappings_concurrency_is_kept(aws, tmp_path: Path):
     create_recorder(aws, "narrow", record, action="time.sleep(0.3)")
     for number in range(6):
         aws.client("sqs").send_message(QueueUrl=url, MessageBody=str(number))
-    aws.client("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName="narrow", BatchSize=1,
-                                                     ScalingConfig={"MaximumConcurrency": 2})
+    aws.client("lambda").create_event_source_mapping(
+        EventSourceArn=arn, FunctionName="narrow", BatchSize=1, ScalingConfig={"MaximumConcurrency": 2}
+    )
     until(lambda: len(calls(record)) == 6)
     starts = sorted(call["at"] for call in calls(record))
     assert all(later - earlier > 0.25 for earlier, later in zip(starts, starts[2:], strict=False))

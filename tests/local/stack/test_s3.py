@@ -23,8 +23,22 @@ from pipeline.local.emulators.checksums import Checksums
 from tests.local.stack.functions import until
 
 MB = 1 << 20
-KEYS = ["plain.mp4", "with space.mp4", "plus+and%25.mp4", "üñï/日本.mov", "a/../b", "/leading", "trailing/",
-        'q"u\'o&te<>', "x" * 900, "100%", "a//b", "new\nline", "..", "."]
+KEYS = [
+    "plain.mp4",
+    "with space.mp4",
+    "plus+and%25.mp4",
+    "üñï/日本.mov",
+    "a/../b",
+    "/leading",
+    "trailing/",
+    "q\"u'o&te<>",
+    "x" * 900,
+    "100%",
+    "a//b",
+    "new\nline",
+    "..",
+    ".",
+]
 
 
 def code(error: pytest.ExceptionInfo[ClientError]) -> tuple[str, int]:
@@ -101,12 +115,21 @@ def test_a_range_of_a_version_is_a_range(s3, versioned: str):
     assert code(error) == ("InvalidRange", 416)
 
 
-@pytest.mark.parametrize(("header", "status", "body"), [
-    ("bytes=0-0", 206, b"0"), ("bytes=3-", 206, b"3456789"), ("bytes=-3", 206, b"789"),
-    ("bytes=-30", 206, b"0123456789"), ("bytes=8-30", 206, b"89"), ("bytes=5-2", 200, b"0123456789"),
-    ("bytes=0-1,4-5", 200, b"0123456789"),
-    ("lines=1-2", 200, b"0123456789"), ("bytes=10-", 416, None), ("bytes=-0", 416, None),
-])
+@pytest.mark.parametrize(
+    ("header", "status", "body"),
+    [
+        ("bytes=0-0", 206, b"0"),
+        ("bytes=3-", 206, b"3456789"),
+        ("bytes=-3", 206, b"789"),
+        ("bytes=-30", 206, b"0123456789"),
+        ("bytes=8-30", 206, b"89"),
+        ("bytes=5-2", 200, b"0123456789"),
+        ("bytes=0-1,4-5", 200, b"0123456789"),
+        ("lines=1-2", 200, b"0123456789"),
+        ("bytes=10-", 416, None),
+        ("bytes=-0", 416, None),
+    ],
+)
 def test_ranges_are_read_as_s3_reads_them(aws, s3, bucket: str, header: str, status: int, body: bytes | None):
     s3.put_object(Bucket=bucket, Key="film", Body=b"0123456789")
     request = urllib.request.Request(f"{aws.endpoint_url}/{bucket}/film", headers={"Range": header})
@@ -214,18 +237,31 @@ def framed(data: bytes, crc: bytes) -> bytes:
     return frames + b"0\r\nx-amz-checksum-crc32:" + base64.b64encode(crc) + b"\r\n\r\n"
 
 
-@pytest.mark.parametrize(("crc", "cut", "status", "word"), [
-    (None, 0, 200, b""), (b"\0\0\0\0", 0, 400, b"BadDigest"), (None, 4, 400, b"IncompleteBody"),
-])
+@pytest.mark.parametrize(
+    ("crc", "cut", "status", "word"),
+    [
+        (None, 0, 200, b""),
+        (b"\0\0\0\0", 0, 400, b"BadDigest"),
+        (None, 4, 400, b"IncompleteBody"),
+    ],
+)
 def test_aws_chunked_uploads(aws, s3, bucket: str, crc: bytes | None, cut: int, status: int, word: bytes):
     data = os.urandom(100_000)
     body = framed(data, crc or zlib.crc32(data).to_bytes(4, "big"))
-    body = body[:len(body) - cut]
+    body = body[: len(body) - cut]
     before = len(objects(aws))
-    request = urllib.request.Request(f"{aws.endpoint_url}/{bucket}/film", data=body, method="PUT", headers={
-        "Content-Encoding": "aws-chunked", "X-Amz-Content-Sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
-        "X-Amz-Decoded-Content-Length": str(len(data)), "X-Amz-Trailer": "x-amz-checksum-crc32",
-        "Content-Type": "video/mp4"})
+    request = urllib.request.Request(
+        f"{aws.endpoint_url}/{bucket}/film",
+        data=body,
+        method="PUT",
+        headers={
+            "Content-Encoding": "aws-chunked",
+            "X-Amz-Content-Sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+            "X-Amz-Decoded-Content-Length": str(len(data)),
+            "X-Amz-Trailer": "x-amz-checksum-crc32",
+            "Content-Type": "video/mp4",
+        },
+    )
     got_status, _, answer = fetch(request)
     assert got_status == status
     assert word in answer
@@ -265,7 +301,7 @@ SMALL_PARTS = TransferConfig(multipart_threshold=5 * MB, multipart_chunksize=5 *
 def test_a_multipart_upload_by_boto3(aws, s3, bucket: str):
     data = os.urandom(12 * MB + 3)
     s3.upload_fileobj(io.BytesIO(data), bucket, "film", Config=SMALL_PARTS, ExtraArgs={"ContentType": "video/mp4"})
-    pieces = [data[at:at + 5 * MB] for at in range(0, len(data), 5 * MB)]
+    pieces = [data[at : at + 5 * MB] for at in range(0, len(data), 5 * MB)]
     etag = hashlib.md5(b"".join(hashlib.md5(piece).digest() for piece in pieces)).hexdigest() + "-3"
     head = s3.head_object(Bucket=bucket, Key="film")
     assert (head["ETag"].strip('"'), head["ContentType"]) == (etag, "video/mp4")
@@ -273,7 +309,7 @@ def test_a_multipart_upload_by_boto3(aws, s3, bucket: str):
     s3.download_fileobj(bucket, "film", target, Config=SMALL_PARTS)
     assert target.getvalue() == data
     across = s3.get_object(Bucket=bucket, Key="film", Range=f"bytes={5 * MB - 2}-{5 * MB + 1}")["Body"].read()
-    assert across == data[5 * MB - 2:5 * MB + 2]
+    assert across == data[5 * MB - 2 : 5 * MB + 2]
     second = s3.get_object(Bucket=bucket, Key="film", PartNumber=2)
     assert (second["PartsCount"], second["Body"].read()) == (3, pieces[1])
 
@@ -291,8 +327,9 @@ def start(s3, bucket: str, *bodies: bytes, **options: str) -> tuple[str, list[di
 
 
 def complete(s3, bucket: str, upload: str, parts: list[dict], **options: str) -> dict:
-    return s3.complete_multipart_upload(Bucket=bucket, Key="film", UploadId=upload, MultipartUpload={"Parts": parts},
-                                        **options)
+    return s3.complete_multipart_upload(
+        Bucket=bucket, Key="film", UploadId=upload, MultipartUpload={"Parts": parts}, **options
+    )
 
 
 @pytest.mark.parametrize("algorithm", ["CRC32", "CRC64NVME"])
@@ -313,12 +350,15 @@ def test_a_composite_checksum_counts_its_parts(s3, bucket: str):
     assert done["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(digests).digest()).decode() + "-2"
 
 
-@pytest.mark.parametrize(("change", "expected"), [
-    (lambda parts: parts[::-1], "InvalidPartOrder"),
-    (lambda parts: [{**parts[0], "ETag": '"0"'}, parts[1]], "InvalidPart"),
-    (lambda parts: [*parts, {"PartNumber": 7, "ETag": parts[0]["ETag"]}], "InvalidPart"),
-    (lambda parts: [], "MalformedXML"),
-])
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda parts: parts[::-1], "InvalidPartOrder"),
+        (lambda parts: [{**parts[0], "ETag": '"0"'}, parts[1]], "InvalidPart"),
+        (lambda parts: [*parts, {"PartNumber": 7, "ETag": parts[0]["ETag"]}], "InvalidPart"),
+        (lambda parts: [], "MalformedXML"),
+    ],
+)
 def test_a_list_of_parts_that_is_wrong_is_refused(s3, bucket: str, change, expected: str):
     upload, parts = start(s3, bucket, b"a" * 5 * MB, b"end")
     with pytest.raises(ClientError) as error:
@@ -361,8 +401,14 @@ def test_a_part_can_be_copied_out_of_an_object(s3, bucket: str):
     data = os.urandom(6 * MB)
     s3.put_object(Bucket=bucket, Key="source", Body=data)
     upload = s3.create_multipart_upload(Bucket=bucket, Key="film")["UploadId"]
-    part = s3.upload_part_copy(Bucket=bucket, Key="film", UploadId=upload, PartNumber=1,
-                               CopySource={"Bucket": bucket, "Key": "source"}, CopySourceRange="bytes=1-5242881")
+    part = s3.upload_part_copy(
+        Bucket=bucket,
+        Key="film",
+        UploadId=upload,
+        PartNumber=1,
+        CopySource={"Bucket": bucket, "Key": "source"},
+        CopySourceRange="bytes=1-5242881",
+    )
     assert part["CopyPartResult"]["ETag"].strip('"') == hashlib.md5(data[1:5242882]).hexdigest()
     complete(s3, bucket, upload, [{"PartNumber": 1, "ETag": part["CopyPartResult"]["ETag"]}])
     assert s3.get_object(Bucket=bucket, Key="film")["Body"].read() == data[1:5242882]
@@ -382,9 +428,14 @@ def test_presigned_urls_work_with_any_credentials_until_they_expire(aws, s3, buc
     import boto3
     from botocore.config import Config
 
-    stranger = boto3.client("s3", endpoint_url=aws.endpoint_url, region_name=aws.region,
-                            aws_access_key_id="AKIAIOSFODNN7EXAMPLE", aws_secret_access_key="whatever",
-                            config=Config(signature_version="s3v4"))
+    stranger = boto3.client(
+        "s3",
+        endpoint_url=aws.endpoint_url,
+        region_name=aws.region,
+        aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
+        aws_secret_access_key="whatever",
+        config=Config(signature_version="s3v4"),
+    )
     where = {"Bucket": bucket, "Key": "a b+c.mp4"}
     put = stranger.generate_presigned_url("put_object", {**where, "ContentType": "video/mp4"})
     request = urllib.request.Request(put, data=b"film", method="PUT", headers={"Content-Type": "video/mp4"})
@@ -399,21 +450,29 @@ def test_presigned_urls_work_with_any_credentials_until_they_expire(aws, s3, buc
 
 def test_a_page_of_another_origin_may_upload_and_read_the_etag(aws, bucket: str):
     url = f"{aws.endpoint_url}/{bucket}/film"
-    headers = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "PUT",
-               "Access-Control-Request-Headers": "content-type,x-amz-meta-a"}
+    headers = {
+        "Origin": "http://localhost:3000",
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "content-type,x-amz-meta-a",
+    }
     status, answer, _ = fetch(urllib.request.Request(url, method="OPTIONS", headers=headers))
     assert status == 200
     assert answer["access-control-allow-origin"] == "*"
     assert "PUT" in answer["access-control-allow-methods"]
-    status, answer, _ = fetch(urllib.request.Request(url, data=b"film", method="PUT", headers={
-        "Origin": "http://localhost:3000"}))
+    status, answer, _ = fetch(
+        urllib.request.Request(url, data=b"film", method="PUT", headers={"Origin": "http://localhost:3000"})
+    )
     assert (status, answer["access-control-allow-origin"]) == (200, "*")
     assert answer["access-control-expose-headers"] == "*"
 
 
 def test_curl_calls_every_body_a_form(aws, s3, bucket: str):
-    request = urllib.request.Request(f"{aws.endpoint_url}/{bucket}/film", data=b"\xff\x00film", method="PUT",
-                                     headers={"Content-Type": "application/x-www-form-urlencoded"})
+    request = urllib.request.Request(
+        f"{aws.endpoint_url}/{bucket}/film",
+        data=b"\xff\x00film",
+        method="PUT",
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
     assert fetch(request)[0] == 200
     assert s3.get_object(Bucket=bucket, Key="film")["Body"].read() == b"\xff\x00film"
 
@@ -423,13 +482,20 @@ def test_an_html_form_uploads_without_holding_the_film(aws, s3, bucket: str, siz
     data = os.urandom(size)
     form = s3.generate_presigned_post(bucket, "uploads/${filename}", Conditions=[["starts-with", "$key", "uploads/"]])
     boundary = "----formboundary7MA4"
-    fields = b"".join(f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-                      for name, value in form["fields"].items())
-    head = (f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="my film.mp4"\r\n'
-            "Content-Type: video/mp4\r\n\r\n").encode()
+    fields = b"".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in form["fields"].items()
+    )
+    head = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="my film.mp4"\r\n'
+        "Content-Type: video/mp4\r\n\r\n"
+    ).encode()
     body = fields + head + data + f"\r\n--{boundary}--\r\n".encode()
-    status, _, answer = fetch(urllib.request.Request(form["url"], data=body, method="POST", headers={
-        "Content-Type": f"multipart/form-data; boundary={boundary}"}))
+    status, _, answer = fetch(
+        urllib.request.Request(
+            form["url"], data=body, method="POST", headers={"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        )
+    )
     assert status == 204, answer
     got = s3.get_object(Bucket=bucket, Key="uploads/my film.mp4")
     assert (got["Body"].read(), got["ContentType"]) == (data, "video/mp4")

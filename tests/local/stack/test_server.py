@@ -41,12 +41,15 @@ def test_our_log_file_takes_the_emulators_records_and_nobody_elses(tmp_path: Pat
     assert "mine" not in handler.path.read_text()
 
 
-@pytest.mark.parametrize(("authorization", "path", "answer"), [
-    (b"AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/mediaconvert/aws4_request, Signature=0", "/x", True),
-    (b"AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/s3/aws4_request, Signature=0", "/2017-08-29/jobs", False),
-    (None, "/2017-08-29/jobs", True),
-    (None, "/bucket/2017-08-29/", False),
-])
+@pytest.mark.parametrize(
+    ("authorization", "path", "answer"),
+    [
+        (b"AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/mediaconvert/aws4_request, Signature=0", "/x", True),
+        (b"AWS4-HMAC-SHA256 Credential=k/20260101/us-east-1/s3/aws4_request, Signature=0", "/2017-08-29/jobs", False),
+        (None, "/2017-08-29/jobs", True),
+        (None, "/bucket/2017-08-29/", False),
+    ],
+)
 def test_mediaconvert_is_known_by_its_signature_then_by_its_path(authorization: bytes | None, path: str, answer: bool):
     headers = [(b"authorization", authorization)] if authorization else []
     assert server._is_for_mediaconvert({"headers": headers, "path": path}) is answer

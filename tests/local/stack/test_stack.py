@@ -23,8 +23,13 @@ LOOPBACK = "0100007F"
 
 
 def s3_of(served: Served):
-    return boto3.client("s3", endpoint_url=served.endpoint_url, region_name="us-east-1", aws_access_key_id="local",
-                        aws_secret_access_key="local")
+    return boto3.client(
+        "s3",
+        endpoint_url=served.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
 
 
 def ended(served: Served, status: int) -> None:
@@ -106,9 +111,14 @@ def test_when_it_is_killed_its_children_end_and_the_next_start_cleans_up(home: P
 
 def test_a_taken_port_is_said_and_leaves_nothing(served: Served, tmp_path: Path, page: Path):
     port = served.endpoint_url.rpartition(":")[2]
-    result = subprocess.run([sys.executable, "-m", "tests.local.stack.serve", str(tmp_path), port], cwd=ROOT,
-                            capture_output=True, text=True, timeout=60,
-                            env={**os.environ, "VOD_PLAYER_DIST": str(page)})
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.local.stack.serve", str(tmp_path), port],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "VOD_PLAYER_DIST": str(page)},
+    )
     assert result.returncode == 1
     assert f"PortTaken: cannot listen on 127.0.0.1:{port}" in result.stderr
     assert not list(tmp_path.glob("run-*"))
@@ -135,8 +145,9 @@ stack.Stack.start(Path(sys.argv[1]))
 
 
 def test_a_stack_that_cannot_be_deployed_says_why_and_leaves_nothing(tmp_path: Path):
-    result = subprocess.run([sys.executable, "-c", BROKEN, str(tmp_path)], cwd=ROOT, capture_output=True, text=True,
-                            timeout=60)
+    result = subprocess.run(
+        [sys.executable, "-c", BROKEN, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
     assert result.returncode == 1
     assert "DeployFailed: stack Vod ended ROLLBACK_COMPLETE: Thing (Custom::Thing): " in result.stderr
     assert not list(tmp_path.glob("run-*"))

@@ -28,13 +28,23 @@ class Case:
     check: Callable[[Ended], object] = lambda ended: True
 
 
-def succeeds(says: str, machine: dict, given: Any = None, output: Any = ANYTHING,
-             check: Callable[[Ended], object] = lambda ended: True) -> Case:
+def succeeds(
+    says: str,
+    machine: dict,
+    given: Any = None,
+    output: Any = ANYTHING,
+    check: Callable[[Ended], object] = lambda ended: True,
+) -> Case:
     return Case(says, machine, given, output, check=check)
 
 
-def fails(says: str, machine: dict, given: Any = None, error: str | None = None,
-          check: Callable[[Ended], object] = lambda ended: True) -> Case:
+def fails(
+    says: str,
+    machine: dict,
+    given: Any = None,
+    error: str | None = None,
+    check: Callable[[Ended], object] = lambda ended: True,
+) -> Case:
     return Case(says, machine, given, error=error, status="FAILED", check=check)
 
 
