@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 VOD_HOME ?= .vod
 OUT ?= cdk.out
 
-.PHONY: help demo test chaos lint synth player setup setup-dev lock bench clean
+.PHONY: help demo test chaos lint synth player setup setup-dev lock clean
 
 help:
 	@echo "make demo          put a 20-second film through the pipeline on this machine (ONCE=1: exit when it has ended)"
