@@ -72,7 +72,18 @@ def _follow(followers: list[Follower], console: Console) -> list[Result]:
 
 def _serve(console: Console, world: World) -> None:
     console.print(f"\nserving at {world.delivery_url}, AWS endpoint {world.endpoint_url}; Ctrl-C stops")
-    threading.Event().wait()
+    wait_for_a_signal()
+
+
+def wait_for_a_signal() -> None:
+    """Wait until a signal handler raises.
+
+    With a time limit, again and again: a signal that comes just before the thread begins to wait sets Python's flag,
+    and nothing would look at it until the next one.
+    """
+    forever = threading.Event()
+    while not forever.wait(1):
+        pass
 
 
 def _say_how_to_upload(console: Console, world: World) -> None:

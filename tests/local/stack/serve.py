@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
 
+from pipeline.cli.commands import wait_for_a_signal
 from pipeline.local.stack import Stack
 
 
@@ -31,7 +31,7 @@ def main(home: str, port: str | None = None) -> None:
             ),
             flush=True,
         )
-        threading.Event().wait()
+        wait_for_a_signal()
 
 
 if __name__ == "__main__":
