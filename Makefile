@@ -12,7 +12,7 @@ help:
 	@echo "make demo          put a 20-second film through the pipeline on this machine (ONCE=1: exit when it has ended)"
 	@echo "make test          run the tests"
 	@echo "make chaos         200 uploads under injected faults, and a look whether every promise was kept (N=, SEED=)"
-	@echo "make synth         write the CloudFormation template to cdk.out (OUT=DIR: elsewhere)"
+	@echo "make synth         write the CloudFormation template to cdk.out (OUT=DIR: elsewhere; CONTEXT=\"-c env=prod\")"
 	@echo "make lint          read the code as ruff does"
 	@echo "make lock          pin again what requirements*.in ask for"
 	@echo "make clean         remove everything that was made here"
@@ -31,7 +31,7 @@ lint: setup-dev
 	$(BIN)/ruff format --check .
 
 synth: setup player
-	$(BIN)/python -m pipeline.local.synth --out $(OUT)
+	$(BIN)/python -m pipeline.local.synth --out $(OUT) $(CONTEXT)
 
 player: setup
 	@$(BIN)/python -m pipeline.local.player_build

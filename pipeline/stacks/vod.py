@@ -14,7 +14,7 @@ from aws_cdk import CfnOutput, DefaultStackSynthesizer, Stack
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from pipeline.media.job import PROFILES
+from pipeline.stacks.configuration import Configuration
 from pipeline.stacks.delivery import Delivery
 from pipeline.stacks.functions import Functions, World, answers, steps
 from pipeline.stacks.intake import Intake, Queues
@@ -25,22 +25,18 @@ from pipeline.stacks.transcode import Transcode
 from pipeline.stacks.workflow import Workflow
 
 
-class UnknownProfile(Exception):
-    """The context names a profile that the planner does not know."""
-
-
 class VodStack(Stack):
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(self, scope: Construct, configuration: Configuration) -> None:
         super().__init__(
             scope,
-            construct_id,
+            configuration.stack_name,
             description="Films in, streams out: uploads become published assets",
             # Without the bootstrap version among the template's parameters: the CDK CLI checks it by itself, and
             # CloudFormation alone can deploy the template.
             synthesizer=DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
         )
         storage = Storage(self, "Storage")
-        delivery = Delivery(self, "Delivery")
+        delivery = Delivery(self, "Delivery", configuration)
         transcode = Transcode(self, "Transcode", storage.sources, delivery.outputs)
         queues = Queues(self, "Queues")
         topic = named(sns.Topic(self, "Topic", enforce_ssl=True), "Topic")
@@ -52,7 +48,7 @@ class VodStack(Stack):
             transcode=transcode,
             jobs=queues.jobs.queue,
             delivery_url=delivery.url,
-            profile=_profile(self),
+            profile=configuration.profile,
         )
 
         functions = Functions(self, "Functions")
@@ -93,11 +89,3 @@ class VodStack(Stack):
         for name, value in values.items():
             # Parameter and output may share a name in CloudFormation, but not in CDK's tree.
             named(CfnOutput(self, f"Output{name}", value=value), name)
-
-
-def _profile(scope: Construct) -> str:
-    """What is made of a film: the context's `profile` (cdk.json, or -c profile=download)."""
-    name = scope.node.try_get_context("profile") or "default"
-    if name not in PROFILES:
-        raise UnknownProfile(f"context profile={name!r}: the planner knows {', '.join(PROFILES)}")
-    return name

@@ -95,11 +95,11 @@ import sys, time
 from pathlib import Path
 from pipeline.local import synth
 home = Path(sys.argv[1])
-def slow(out, validate=True):
+def slow(out, context, validate=True):
     out.mkdir()
     time.sleep(0.3)
-    (out / synth.TEMPLATE).write_text('{"Resources": {}}')
-    (out / synth.MANIFEST).write_text('{"files": {}}')
+    (out / f"Vod{synth.TEMPLATE}").write_text('{"Resources": {}}')
+    (out / f"Vod{synth.MANIFEST}").write_text('{"files": {}}')
     with (home / "runs").open("a") as runs:
         runs.write("x")
 synth.run_app = slow
@@ -127,10 +127,10 @@ def test_old_entries_and_half_made_ones_go(tmp_path: Path, monkeypatch: pytest.M
     assert not list(cache.glob("new-*"))
 
 
-def _empty_assembly(out: Path, *, validate: bool) -> None:
+def _empty_assembly(out: Path, context: object, *, validate: bool) -> None:
     out.mkdir()
-    (out / synth.TEMPLATE).write_text('{"Resources": {}}')
-    (out / synth.MANIFEST).write_text('{"files": {}}')
+    (out / f"Vod{synth.TEMPLATE}").write_text('{"Resources": {}}')
+    (out / f"Vod{synth.MANIFEST}").write_text('{"files": {}}')
 
 
 def test_a_missing_page_is_said_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

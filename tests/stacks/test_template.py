@@ -12,7 +12,6 @@ from cfnlint.api import lint_file
 
 from pipeline.bundle import ROOT
 from pipeline.local.synth import STRUCTURE, Assembly
-from pipeline.media.job import PROFILES
 from tests.stacks.reading import as_list, of_type, plain
 
 #: CloudFormation replaces what changes its logical id: these hold data, or are looked up by name.
@@ -155,11 +154,6 @@ def test_cfn_lint_has_nothing_to_say(assembly: Assembly) -> None:
     # W3005: CDK writes a DependsOn that the template's own references already imply.
     found = [str(match) for match in lint_file(assembly.template_path) if match.rule.id != "W3005"]
     assert found == []
-
-
-def test_the_context_file_names_a_profile_that_exists() -> None:
-    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
-    assert context["profile"] in PROFILES
 
 
 def test_all_that_app_py_imports_counts_for_the_cache() -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from pipeline.local import deploy as deploying
 from pipeline.local.deploy import DeployFailed, Deployment, deploy, write_zip
 from pipeline.local.stack import ACCOUNT
 from tests.local.stack.functions import ROLE
@@ -39,6 +38,7 @@ class FakeAssembly:
     template: dict[str, Any]
     template_path: Path
     assets: tuple[FakeAsset, ...] = ()
+    stack_name: str = "Vod"
 
 
 @pytest.fixture
@@ -72,9 +72,9 @@ def put_up(aws, tmp_path: Path) -> Iterator[Any]:
         )
 
     yield put
-    aws.client("cloudformation").delete_stack(StackName=deploying.STACK)
+    aws.client("cloudformation").delete_stack(StackName="Vod")
     with contextlib.suppress(KeyError):
-        cloudformation.outcome(deploying.STACK, 10)
+        cloudformation.outcome("Vod", 10)
 
 
 def function(handler: str = "app.handler") -> dict[str, Any]:
