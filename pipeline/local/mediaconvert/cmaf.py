@@ -65,7 +65,7 @@ class Cut:
 class Track:
     """A finished rendition: everything a manifest says about it."""
 
-    kind: str  # video or audio
+    kind: str  # video, audio or image
     timescale: int
     codec: str
     segments: tuple[Segment, ...]
@@ -83,6 +83,19 @@ class Track:
     @property
     def size(self) -> int:
         return sum(segment.size for segment in self.segments)
+
+
+def image_track(durations: Iterable[int], sizes: Iterable[int], timescale: int, width: int, height: int) -> Track:
+    """Images for trick play, in files of their own, as a track that manifests can describe like any other.
+
+    A filter that saw a frame more or less than the encoder may leave one file more or less: none is shown after the
+    film, and what has no file is not named.
+    """
+    segments, start = [], 0
+    for number, (duration, size) in enumerate(zip(durations, sizes, strict=False), 1):
+        segments.append(Segment(number, start, duration, size))
+        start += duration
+    return Track("image", timescale, "jpeg", tuple(segments), b"", width, height)
 
 
 # --- boxes -----------------------------------------------------------------------------------------------------------

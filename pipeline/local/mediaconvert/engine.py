@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.local.mediaconvert import cmaf, ffmpeg, manifests
-from pipeline.local.mediaconvert.manifests import PackagedAudio, PackagedVideo
-from pipeline.local.mediaconvert.planned import Capture, CmafGroup, EnginePlan, FileGroup, Movie, Warned
+from pipeline.local.mediaconvert.manifests import PackagedAudio, PackagedTiles, PackagedVideo
+from pipeline.local.mediaconvert.planned import Capture, CmafGroup, EnginePlan, FileGroup, Movie, Tiles, Warned
 from pipeline.local.mediaconvert.probe import SourceFacts
 from pipeline.local.mediaconvert.transfer import Uploader
 
@@ -167,6 +167,7 @@ class Packager:
         ]
         self._audio = [(rendition, cmaf.AudioCutter(work / rendition.file)) for rendition in group.audio]
         self._tracks: dict[int, cmaf.Track] = {}
+        self._work, self._tiles = work, []
 
     def advance(self) -> None:
         for rendition, cutter in self._video:
@@ -187,6 +188,7 @@ class Packager:
             if cutter.segments:
                 self._tracks[rendition.output] = track = cutter.track()
                 self._upload_bytes(manifests.init_name(rendition.name, track), track.init)
+        self._tiles = [self._packaged_tiles(tiles) for tiles in self.group.tiles if self._tracks]
 
     @property
     def seconds(self) -> Fraction:
@@ -196,7 +198,7 @@ class Packager:
     def upload_manifests(self) -> None:
         video = [PackagedVideo(rendition, self._tracks[rendition.output]) for rendition, _ in self._video]
         audio = [PackagedAudio(rendition, self._tracks[rendition.output]) for rendition, _ in self._audio]
-        written = manifests.manifests(self.group, video, audio)
+        written = manifests.manifests(self.group, video, audio, self._tiles)
         tops = (f"{self.group.base}.m3u8", f"{self.group.base}.mpd")
         for wave in ([name for name in written if name not in tops], [name for name in tops if name in written]):
             self._uploader.finish()  # a manifest must never name what is not there yet
@@ -211,6 +213,24 @@ class Packager:
             "playlistFilePaths": [f"{folder}.{kind}" for yes, kind in wanted if yes],
             "outputDetails": [_output_detail(self._tracks[output]) for output in sorted(self._tracks)],
         }
+
+    def _packaged_tiles(self, tiles: Tiles) -> PackagedTiles:
+        """The images of one set, as many as the film is long; each is sent on its way."""
+        paths = sorted(self._work.glob(f"{tiles.file}_*.jpg"))
+        fastest = max(self.group.video, key=lambda rendition: rendition.frame_rate)
+        segments = self._tracks[fastest.output].segments if tiles.by_segment else ()
+        timescale = self._tracks[fastest.output].timescale
+        if tiles.by_segment:
+            durations = [segment.duration for segment in segments]
+        else:
+            durations = tile_durations(self.seconds, tiles, timescale)
+        if abs(len(paths) - len(durations)) > 1:
+            raise EngineFailed(1999, f"{tiles.name}: {len(paths)} images were made for {len(durations)}")
+        track = cmaf.image_track(durations, [path.stat().st_size for path in paths], timescale, *tiles.size)
+        for segment, path in zip(track.segments, paths, strict=False):
+            key = f"{self.group.prefix}{manifests.segment_name(tiles.name, track, segment.number)}"
+            self._uploader.submit_file(self.group.bucket, key, path)
+        return PackagedTiles(tiles, track)
 
     def _boundaries(self) -> list[Fraction]:
         if not self._video:
@@ -235,6 +255,13 @@ class Packager:
 
     def _upload_bytes(self, name: str, data: bytes) -> None:
         self._uploader.submit(self.group.bucket, self.group.prefix + name, lambda: data)
+
+
+def tile_durations(film: Fraction, tiles: Tiles, timescale: int) -> list[int]:
+    """How long each image lasts, in ticks: all the same, but for the last one, which ends with the film."""
+    each = tiles.every_seconds * tiles.columns * tiles.rows
+    whole, rest = divmod(film, each)
+    return [round(each * timescale)] * whole + ([max(1, round(rest * timescale))] if rest else [])
 
 
 def _output_detail(track: cmaf.Track) -> dict[str, Any]:

@@ -117,6 +117,15 @@ INPUT = (
     ),
 )
 
+_TILES = (
+    Row("IntervalCadence", ANY, "a thumbnail at every I-frame when left out"),
+    Row("ThumbnailInterval", ANY, "seconds, rounded to whole frames"),
+    Row("ThumbnailWidth", ANY, "312 when left out, as in AWS"),
+    Row("ThumbnailHeight", ANY, "by the source's shape when left out"),
+    Row("TileWidth", ANY, "thumbnails in a row; 3 when left out (AWS does not say)"),
+    Row("TileHeight", ANY, "rows in an image; 3 when left out (AWS does not say)"),
+)
+
 _CMAF_GROUP = _under(
     "CmafGroupSettings",
     Row("Destination", ANY, "s3://bucket/prefix/base: the last part begins every file's name"),
@@ -143,7 +152,9 @@ _CMAF_GROUP = _under(
     Row("MinBufferTime", ANY, "minBufferTime in the MPD"),
     Row("MpdManifestBandwidthType", ANY, "which rate the MPD states; the measured peak when left out"),
     Row("VideoCompositionOffsets", only("SIGNED"), "presentation begins at exactly 0, also when left out"),
-    Row("ImageBasedTrickPlay", only("NONE"), "no image tiles yet"),
+    Row("ImageBasedTrickPlay", ANY, "JPEG images with a grid of thumbnails, in HLS and DASH; none when left out"),
+    *_under("ImageBasedTrickPlaySettings", *_TILES),
+    *_under("ImageBasedTrickPlayVariants[]", *_TILES),
 )
 
 GROUP = _under(

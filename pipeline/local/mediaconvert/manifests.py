@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from pipeline.local.mediaconvert.cmaf import Segment, Track
-from pipeline.local.mediaconvert.planned import AudioRendition, CmafGroup, VideoRendition
+from pipeline.local.mediaconvert.planned import AudioRendition, CmafGroup, Tiles, VideoRendition
 
 HLS_VERSION = 7  # EXT-X-MAP in a playlist without EXT-X-I-FRAMES-ONLY needs 6; 7 is what packagers write for CMAF
 
@@ -35,11 +35,18 @@ class PackagedAudio:
     track: Track
 
 
+@dataclasses.dataclass(frozen=True)
+class PackagedTiles:
+    rendition: Tiles
+    track: Track  # of whole images: its width and height are theirs
+
+
 Packaged = PackagedVideo | PackagedAudio
+EXTENSIONS = {"video": "cmfv", "audio": "cmfa", "image": "jpg"}
 
 
 def extension(track: Track) -> str:
-    return "cmfv" if track.kind == "video" else "cmfa"
+    return EXTENSIONS[track.kind]
 
 
 def init_name(name: str, track: Track) -> str:
@@ -54,7 +61,12 @@ def i_frame_playlist_name(name: str) -> str:
     return f"{name}_I-Frame.m3u8"
 
 
-def manifests(group: CmafGroup, video: Sequence[PackagedVideo], audio: Sequence[PackagedAudio]) -> dict[str, str]:
+def manifests(
+    group: CmafGroup,
+    video: Sequence[PackagedVideo],
+    audio: Sequence[PackagedAudio],
+    tiles: Sequence[PackagedTiles] = (),
+) -> dict[str, str]:
     """Every manifest of a group by file name, the ones that name others last."""
     files: dict[str, str] = {}
     if group.hls:
@@ -64,9 +76,11 @@ def manifests(group: CmafGroup, video: Sequence[PackagedVideo], audio: Sequence[
         for item in video:
             if item.rendition.i_frame_playlist:
                 files[i_frame_playlist_name(item.rendition.name)] = i_frame_playlist(item.rendition.name, item.track)
-        files[f"{group.base}.m3u8"] = multivariant_playlist(video, audio, target)
+        for item in tiles:
+            files[f"{item.rendition.name}.m3u8"] = image_playlist(item)
+        files[f"{group.base}.m3u8"] = multivariant_playlist(video, audio, target, tiles)
     if group.dash:
-        files[f"{group.base}.mpd"] = mpd(group, video, audio)
+        files[f"{group.base}.mpd"] = mpd(group, video, audio, tiles)
     return files
 
 
@@ -130,6 +144,22 @@ def i_frame_playlist(name: str, track: Track) -> str:
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
 
+def image_playlist(item: PackagedTiles) -> str:
+    """By Roku's Image Media Playlist 0.4, which MediaConvert's images follow: RESOLUTION is one thumbnail's, and
+    EXT-X-TILES belongs to the image after it, so that each has its own. The last image ends with the film."""
+    tiles, track = item.rendition, item.track
+    width, height = tiles.picture.frame
+    about = f"RESOLUTION={width}x{height},LAYOUT={tiles.columns}x{tiles.rows}"
+    lines = [*_playlist_head(target_duration([track])), "#EXT-X-IMAGES-ONLY"]
+    for segment in track.segments:
+        seconds = Fraction(segment.duration, track.timescale)
+        each = seconds if tiles.by_segment else tiles.every_seconds
+        lines.append(f"#EXTINF:{decimal(seconds)},")
+        lines.append(f"#EXT-X-TILES:{about},DURATION={decimal(each)}")
+        lines.append(quote(segment_name(tiles.name, track, segment.number)))
+    return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
+
+
 def _playlist_head(target: int) -> list[str]:
     return [
         "#EXTM3U",
@@ -144,7 +174,12 @@ def _map(name: str, track: Track) -> str:
     return f'#EXT-X-MAP:URI="{quote(init_name(name, track))}"'
 
 
-def multivariant_playlist(video: Sequence[PackagedVideo], audio: Sequence[PackagedAudio], target: int) -> str:
+def multivariant_playlist(
+    video: Sequence[PackagedVideo],
+    audio: Sequence[PackagedAudio],
+    target: int,
+    tiles: Sequence[PackagedTiles] = (),
+) -> str:
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{HLS_VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
     lines += _media_lines(audio)
     for item in video:
@@ -154,6 +189,7 @@ def multivariant_playlist(video: Sequence[PackagedVideo], audio: Sequence[Packag
     if not video:
         lines += _audio_only_variants(audio, target)
     lines += [_i_frame_variant(item) for item in video if item.rendition.i_frame_playlist]
+    lines += [_image_variant(item) for item in tiles]
     return "\n".join([*lines, ""])
 
 
@@ -219,6 +255,15 @@ def _i_frame_variant(item: PackagedVideo) -> str:
     )
 
 
+def _image_variant(item: PackagedTiles) -> str:
+    width, height = item.rendition.picture.frame
+    peak = peak_rate(item.track, target_duration([item.track]))
+    return (
+        f'#EXT-X-IMAGE-STREAM-INF:BANDWIDTH={peak},RESOLUTION={width}x{height},CODECS="jpeg",'
+        f'URI="{quote(item.rendition.name)}.m3u8"'
+    )
+
+
 def decimal(value: Fraction) -> str:
     """Seconds with up to six decimals, without trailing zeros: 4, 4.004, 3.336667."""
     return f"{float(value):.6f}".rstrip("0").rstrip(".")
@@ -236,7 +281,12 @@ def _yes(value: bool) -> str:
 # --- DASH ------------------------------------------------------------------------------------------------------------
 
 
-def mpd(group: CmafGroup, video: Sequence[PackagedVideo], audio: Sequence[PackagedAudio]) -> str:
+def mpd(
+    group: CmafGroup,
+    video: Sequence[PackagedVideo],
+    audio: Sequence[PackagedAudio],
+    tiles: Sequence[PackagedTiles] = (),
+) -> str:
     duration = decimal(max(item.track.duration for item in (video or audio)))
     buffer = group.minimum_buffer_seconds or target_duration([item.track for item in (*video, *audio)])
     root = ElementTree.Element(
@@ -253,6 +303,7 @@ def mpd(group: CmafGroup, video: Sequence[PackagedVideo], audio: Sequence[Packag
     if video:
         period.append(_video_set(group, video))
     period.extend(_audio_set(number, item, group) for number, item in enumerate(audio, 2))
+    period.extend(_image_set(number, item) for number, item in enumerate(tiles, 2 + len(audio)))
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
@@ -296,6 +347,35 @@ def _audio_set(number: int, item: PackagedAudio, group: CmafGroup) -> Element:
     representation.append(_template(rendition.name, track))
     adaptation_set.append(representation)
     return adaptation_set
+
+
+def _image_set(number: int, item: PackagedTiles) -> Element:
+    """DASH-IF IOP 6.2.6: images of one length each in a grid; width and height are the whole image's."""
+    tiles, track = item.rendition, item.track
+    fixed = {"id": str(number), "contentType": "image", "mimeType": "image/jpeg"}
+    peak = peak_rate(track, target_duration([track]))
+    shape = {"id": quote(tiles.name), "bandwidth": str(peak), "width": str(track.width), "height": str(track.height)}
+    representation = Element("Representation", shape)
+    grid = {"schemeIdUri": "http://dashif.org/guidelines/thumbnail_tile", "value": f"{tiles.columns}x{tiles.rows}"}
+    ElementTree.SubElement(representation, "EssentialProperty", grid)
+    names = {
+        "timescale": str(track.timescale),
+        "media": f"{quote(tiles.name)}_$Number%09d$.jpg",
+        "startNumber": "1",
+    }
+    durations = {segment.duration for segment in track.segments[:-1]} or {_full_length(tiles, track)}
+    if len(durations) == 1:
+        ElementTree.SubElement(representation, "SegmentTemplate", {**names, "duration": str(durations.pop())})
+    else:  # one for each video segment, which are not of one length
+        template = ElementTree.SubElement(representation, "SegmentTemplate", names)
+        ElementTree.SubElement(template, "SegmentTimeline").extend(_timeline(track.segments))
+    adaptation_set = Element("AdaptationSet", fixed)
+    adaptation_set.append(representation)
+    return adaptation_set
+
+
+def _full_length(tiles: Tiles, track: Track) -> int:
+    return round(tiles.every_seconds * tiles.columns * tiles.rows * track.timescale)
 
 
 def _representation(name: str, track: Track, bandwidth: int) -> Element:

@@ -19,7 +19,7 @@ import ffmpeg as graph
 
 from pipeline.local.mediaconvert import encoders, geometry
 from pipeline.local.mediaconvert.ffmpeg import INPUT_GUARDS
-from pipeline.local.mediaconvert.planned import Capture, Picture, VideoRendition
+from pipeline.local.mediaconvert.planned import Capture, Picture, Tiles, VideoRendition
 from pipeline.local.mediaconvert.probe import VideoTrack
 
 SOURCE = "source"  # the name every input has in the working directory, so that no user's text reaches the command
@@ -46,7 +46,7 @@ def outputs(
     wishes: Wishes,
     size: tuple[Fraction, Fraction],
     video: list[VideoRendition],
-    captures: list[Capture],
+    captures: list[Capture | Tiles],
     sounds: Mapping[str, Any],
 ) -> list[Any]:
     """`size` is the source's, upright, in square pixels; `sounds` are the streams that files with a picture take."""
@@ -68,6 +68,8 @@ def outputs(
                 stream = branch
             elif isinstance(taker, VideoRendition):
                 made.append(_encoded(branch, taker, rate, sounds.get(taker.file)))
+            elif isinstance(taker, Tiles):
+                made.append(_tiled(branch, taker, step.size, rate))
             else:
                 made.append(_captured(branch, taker, step.size))
     return made
@@ -88,10 +90,10 @@ def split(stream: Any, count: int, name: str) -> list[Any]:
 class _Step:
     size: tuple[int, int]
     video: list[VideoRendition] = dataclasses.field(default_factory=list)
-    captures: list[Capture] = dataclasses.field(default_factory=list)
+    captures: list[Capture | Tiles] = dataclasses.field(default_factory=list)
 
 
-def _cascade(video: list[VideoRendition], captures: list[Capture], source: tuple[int, int]) -> list[_Step]:
+def _cascade(video: list[VideoRendition], captures: list[Capture | Tiles], source: tuple[int, int]) -> list[_Step]:
     """The sizes to scale to, largest first, each with the outputs that take it.
 
     A capture takes the smallest step that is not smaller than itself and is scaled after its frames are picked; it
@@ -214,15 +216,31 @@ def _captured(stream: Any, capture: Capture, size: tuple[int, int]) -> Any:
     every = float(capture.every_seconds)
     # The first frame, then the first at or after every multiple; prev_t is not a number at the first.
     stream = stream.filter("select", f"isnan(prev_t)+gt(floor(t/{every:g}+1e-6),floor(prev_t/{every:g}+1e-6))")
-    if size != capture.picture.inner:
-        stream = _scaled(stream, capture.picture.inner)
-    stream = _framed(stream, capture.picture).filter("setsar", "1")
-    # JPEG knows no other matrix than BT.601's, in full range.
-    stream = stream.filter("scale", out_range="pc", out_color_matrix="bt601").filter("format", "yuvj420p")
+    stream = _still(stream, capture.picture, size)
     return graph.output(
         stream, f"{capture.file}.%07d.jpg", f="image2", start_number=0, fps_mode="passthrough", map_metadata=-1,
         **{"c:v": "mjpeg", "q:v": encoders.jpeg_quality(capture.quality), "frames:v": capture.at_most},
     )  # fmt: skip
+
+
+def _tiled(stream: Any, tiles: Tiles, size: tuple[int, int], rate: Fraction) -> Any:
+    # Counted in frames, which are exact, and not in seconds: frame n is the first at or after a multiple of `step`.
+    step = tiles.every_seconds * rate
+    stream = stream.filter("select", f"lt(mod(n*{step.denominator},{step.numerator}),{step.denominator})")
+    stream = _still(stream, tiles.picture, size)
+    stream = stream.filter("tile", f"{tiles.columns}x{tiles.rows}")
+    return graph.output(
+        stream, f"{tiles.file}_%09d.jpg", f="image2", start_number=1, fps_mode="passthrough", map_metadata=-1,
+        **{"c:v": "mjpeg", "q:v": encoders.jpeg_quality(80)},
+    )  # fmt: skip
+
+
+def _still(stream: Any, picture: Picture, size: tuple[int, int]) -> Any:
+    if size != picture.inner:
+        stream = _scaled(stream, picture.inner)
+    stream = _framed(stream, picture).filter("setsar", "1")
+    # JPEG knows no other matrix than BT.601's, in full range.
+    return stream.filter("scale", out_range="pc", out_color_matrix="bt601").filter("format", "yuvj420p")
 
 
 def _ratio(value: Fraction) -> str:

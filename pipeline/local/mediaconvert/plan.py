@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import ffmpeg as graph
 
-from pipeline.local.mediaconvert import encoders, geometry, pictures, probe
+from pipeline.local.mediaconvert import encoders, geometry, pictures, probe, trickplay
 from pipeline.local.mediaconvert.ffmpeg import Limits
 from pipeline.local.mediaconvert.languages import bcp47, iso639_2, language_name
 from pipeline.local.mediaconvert.planned import (
@@ -32,6 +32,7 @@ from pipeline.local.mediaconvert.planned import (
     JobRefused,
     Movie,
     Picture,
+    Tiles,
     VideoRendition,
     Warned,
 )
@@ -76,6 +77,7 @@ class _Planner:
         files = [group for group in groups if isinstance(group, FileGroup)]
         video = [*streams, *(movie.rendition for group in files for movie in group.movies)]
         captures = [capture for group in files for capture in group.captures]
+        captures += [tiles for group in groups if isinstance(group, CmafGroup) for tiles in group.tiles]
         duration = self._duration(bool(video or captures))
         sounds = self._sound_streams(duration if video else None)
         outputs = [*self._pictures(video, captures, sounds), *self._sound_files(sounds)]
@@ -113,19 +115,22 @@ class _Planner:
                 audio.append(self._cmaf_audio(place, number, name, output))
         seconds = Fraction(settings.get("SegmentLength", 10))
         exact = settings.get("SegmentLengthControl", "EXACT") == "EXACT"
+        gops = encoders.gops_per_segment(index, video, seconds, exact)
+        whole = gops * video[0].gop_frames / video[0].frame_rate if gops else seconds
         return CmafGroup(
             index=index,
             bucket=bucket,
             prefix=prefix,
             base=base,
             segment_seconds=seconds,
-            gops_per_segment=encoders.gops_per_segment(index, video, seconds, exact),
+            gops_per_segment=gops,
             video=tuple(video),
             audio=tuple(audio),
             hls=settings.get("WriteHlsManifest", "ENABLED") == "ENABLED",
             dash=settings.get("WriteDashManifest", "ENABLED") == "ENABLED",
             minimum_buffer_seconds=settings.get("MinBufferTime"),
             bandwidth_in_mpd=settings.get("MpdManifestBandwidthType"),
+            tiles=trickplay.tile_sets(index, settings, base, video, whole, self._thumbnail),
         )
 
     def _file_group(self, index: int, group: Mapping[str, Any]) -> FileGroup:
@@ -184,6 +189,9 @@ class _Planner:
         shape = width / height / pixel_aspect  # of the picture, in output pixels
         behaviour = description.get("ScalingBehavior", "DEFAULT")
         return geometry.place_picture(frame, shape, behaviour, (width / pixel_aspect, height))
+
+    def _thumbnail(self, place: str, size: Mapping[str, Any]) -> Picture:
+        return self._picture(place, size, Fraction(1))
 
     def _rendition(self, place: str, file: str, number: int, name: str, output: Mapping[str, Any]) -> VideoRendition:
         """What CMAF renditions and movies have in common."""
@@ -261,7 +269,9 @@ class _Planner:
             quality=settings.get("Quality", 80),
         )
 
-    def _pictures(self, video: list[VideoRendition], captures: list[Capture], sounds: Mapping[str, Any]) -> list[Any]:
+    def _pictures(
+        self, video: list[VideoRendition], captures: list[Capture | Tiles], sounds: Mapping[str, Any]
+    ) -> list[Any]:
         if not video and not captures:
             return []
         corrections = (found.get("ColorSpaceConversion") for found in self._preprocessors("ColorCorrector"))

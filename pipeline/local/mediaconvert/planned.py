@@ -62,6 +62,25 @@ class AudioRendition:
 
 
 @dataclasses.dataclass(frozen=True)
+class Tiles:
+    """Thumbnails for trick play, `columns` times `rows` of them in each JPEG, in the order of a page's words."""
+
+    name: str  # base name and what kind of images these are: the name of their playlist
+    file: str  # before "_000000001.jpg" in the working directory
+    picture: Picture  # of one thumbnail
+    columns: int
+    rows: int
+    every_seconds: Fraction
+    by_segment: bool  # one thumbnail for each video segment, however long
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Of an image, with all its thumbnails."""
+        width, height = self.picture.frame
+        return width * self.columns, height * self.rows
+
+
+@dataclasses.dataclass(frozen=True)
 class CmafGroup:
     index: int
     bucket: str
@@ -75,6 +94,7 @@ class CmafGroup:
     dash: bool
     minimum_buffer_seconds: int | None
     bandwidth_in_mpd: str | None  # AVERAGE, MAX, or what was measured
+    tiles: tuple[Tiles, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

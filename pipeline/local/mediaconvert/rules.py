@@ -314,6 +314,40 @@ def _one_audio_output_is_the_default(group: Group) -> Iterator[Violation]:
         )
 
 
+def _trick_play_settings_fit(group: Group) -> Iterator[Violation]:
+    """ImageBasedTrickPlaySettings: "applicable when imageBasedTrickPlay is ADVANCED"; ImageBasedTrickPlayVariants:
+    "Choose Variants to specify multiple trick play variants". That AWS refuses what is not applicable is our belief."""
+    kind = group.type_settings.get("ImageBasedTrickPlay", "NONE")
+    for member, of in (("ImageBasedTrickPlaySettings", "ADVANCED"), ("ImageBasedTrickPlayVariants", "VARIANTS")):
+        given = group.type_settings.get(member)
+        if given and kind != of:
+            yield Violation(f"{group.type_pointer}/{_lower(member)}", f"Applies only when imageBasedTrickPlay is {of}")
+    if kind == "VARIANTS" and not group.type_settings.get("ImageBasedTrickPlayVariants"):
+        yield Violation(group.type_pointer, "imageBasedTrickPlayVariants is a required property with VARIANTS")
+
+
+def _thumbnails_fit_their_images(group: Group) -> Iterator[Violation]:
+    """ThumbnailWidth: "Must be divisible by 8." ThumbnailHeight: "Must be divisible by 2"; "a total tile height greater
+    than 4096 ... will be rejected". FOLLOW_CUSTOM: "according to the interval you specify in thumbnailInterval".
+    "FOLLOW_SEGMENTATION requires 1x1 tiling." """
+    members = [("imageBasedTrickPlaySettings", group.type_settings.get("ImageBasedTrickPlaySettings", {}))]
+    for number, variant in enumerate(group.type_settings.get("ImageBasedTrickPlayVariants", [])):
+        members.append((f"imageBasedTrickPlayVariants/{number}", variant))
+    for name, settings in members:
+        pointer = f"{group.type_pointer}/{name}"
+        for side, multiple in (("ThumbnailWidth", 8), ("ThumbnailHeight", 2)):
+            if settings.get(side, 0) % multiple:
+                yield Violation(f"{pointer}/{_lower(side)}", f"{settings[side]} should be divisible by {multiple}")
+        height = settings.get("ThumbnailHeight", 0) * settings.get("TileHeight", 1)
+        if height > 4096:
+            yield Violation(pointer, f"tileHeight times thumbnailHeight is {height}; should not be greater than 4096")
+        cadence = settings.get("IntervalCadence")
+        if cadence == "FOLLOW_CUSTOM" and not settings.get("ThumbnailInterval", 0) > 0:
+            yield Violation(pointer, "thumbnailInterval is a required property when intervalCadence is FOLLOW_CUSTOM")
+        if cadence == "FOLLOW_SEGMENTATION" and (settings.get("TileWidth"), settings.get("TileHeight")) != (1, 1):
+            yield Violation(pointer, "tileWidth and tileHeight should be 1 when intervalCadence is FOLLOW_SEGMENTATION")
+
+
 # --- outputs -----------------------------------------------------------------------------------------------------
 
 
@@ -509,6 +543,8 @@ GROUP_RULES: tuple[Callable[[Group], Iterator[Violation]], ...] = (
     _name_modifiers_differ,
     _rendition_sets_exist,
     _one_audio_output_is_the_default,
+    _trick_play_settings_fit,
+    _thumbnails_fit_their_images,
 )
 
 OUTPUT_RULES: tuple[Callable[[Output], Iterator[Violation]], ...] = (

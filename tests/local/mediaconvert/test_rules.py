@@ -18,6 +18,10 @@ def cmaf(job: dict[str, Any]) -> dict[str, Any]:
     return job["OutputGroups"][0]["OutputGroupSettings"]["CmafGroupSettings"]
 
 
+def trick_play(job: dict[str, Any], **settings: Any) -> None:
+    cmaf(job).update(ImageBasedTrickPlay="ADVANCED", ImageBasedTrickPlaySettings=settings)
+
+
 def video(job: dict[str, Any]) -> dict[str, Any]:
     return job["OutputGroups"][0]["Outputs"][0]
 
@@ -60,12 +64,44 @@ def test_the_planners_job_breaks_no_rule():
     assert violations(lambda job: None) == []
 
 
+CMAF = "/outputGroups/0/outputGroupSettings/cmafGroupSettings"
 VIDEO = "/outputGroups/0/outputs/0"
 H264 = f"{VIDEO}/videoDescription/codecSettings/h264Settings"
 AUDIO = "/outputGroups/0/outputs/1"
 CAPTURE = "/outputGroups/1/outputs/0"
 
 CASES: dict[str, tuple[Change, str]] = {
+    "trick play settings without ADVANCED": (
+        lambda job: cmaf(job).update(ImageBasedTrickPlay="THUMBNAIL", ImageBasedTrickPlaySettings={"TileWidth": 2}),
+        f"{CMAF}/imageBasedTrickPlaySettings: Applies only when imageBasedTrickPlay is ADVANCED",
+    ),
+    "trick play variants that are none": (
+        lambda job: cmaf(job).update(ImageBasedTrickPlay="VARIANTS"),
+        f"{CMAF}: imageBasedTrickPlayVariants is a required property with VARIANTS",
+    ),
+    "a thumbnail that is 100 wide": (
+        lambda job: trick_play(job, ThumbnailWidth=100),
+        f"{CMAF}/imageBasedTrickPlaySettings/thumbnailWidth: 100 should be divisible by 8",
+    ),
+    "a thumbnail that is 45 high": (
+        lambda job: trick_play(job, ThumbnailHeight=45),
+        f"{CMAF}/imageBasedTrickPlaySettings/thumbnailHeight: 45 should be divisible by 2",
+    ),
+    "an image that is too high": (
+        lambda job: trick_play(job, ThumbnailHeight=512, TileHeight=9),
+        f"{CMAF}/imageBasedTrickPlaySettings: tileHeight times thumbnailHeight is 4608; should not be greater than "
+        "4096",
+    ),
+    "a cadence of one's own without an interval": (
+        lambda job: trick_play(job, IntervalCadence="FOLLOW_CUSTOM"),
+        f"{CMAF}/imageBasedTrickPlaySettings: thumbnailInterval is a required property when intervalCadence is "
+        "FOLLOW_CUSTOM",
+    ),
+    "thumbnails by segment in a grid": (
+        lambda job: trick_play(job, IntervalCadence="FOLLOW_SEGMENTATION", TileWidth=2, TileHeight=1),
+        f"{CMAF}/imageBasedTrickPlaySettings: tileWidth and tileHeight should be 1 when intervalCadence is "
+        "FOLLOW_SEGMENTATION",
+    ),
     "no inputs member": (lambda job: job.pop("Inputs"), "/: inputs is a required property"),
     "no inputs": (lambda job: job.update(Inputs=[]), "/inputs: Should have at least 1 items"),
     "no groups member": (lambda job: job.pop("OutputGroups"), "/: outputGroups is a required property"),
