@@ -86,6 +86,11 @@ KINDS: dict[str, Kind] = {
             "message": Parameter(TEXT, "An injected error", "its errorMessage"),
         },
     ),
+    "mediaconvert.unaccelerated": Kind(
+        "mediaconvert.run",
+        "acceleration is refused: ENABLED ends in ERROR, PREFERRED goes on as NOT_ACCELERATED",
+        {"code": Parameter(WHOLE, 1041, "1041 the settings, 1042 too little work, 1550 a fault of the service")},
+    ),
     "mediaconvert.slow": Kind("mediaconvert.run", "the job stays PROGRESSING for longer", _JOB_SLOW),
     "mediaconvert.engine_crash": Kind(
         "mediaconvert.run",

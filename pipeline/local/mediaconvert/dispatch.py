@@ -25,15 +25,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.mediaconvert import events, faults, jobs
-from pipeline.local.mediaconvert.errors import ConflictException, InternalServerErrorException, NotFoundException
+from pipeline.local.mediaconvert import acceleration, events, faults, jobs
+from pipeline.local.mediaconvert.errors import (
+    BadRequestException,
+    ConflictException,
+    InternalServerErrorException,
+    NotFoundException,
+)
 from pipeline.local.mediaconvert.jobs import Job
 from pipeline.local.mediaconvert.process import STOP_SECONDS, Worker, WorkerBabbled, WorkerDied, WorkerNotStarted
-from pipeline.local.mediaconvert.queues import Queue, Queues
+from pipeline.local.mediaconvert.queues import DEFAULT, Queue, Queues
 from pipeline.local.mediaconvert.queues import describe as describe_queue
 
 WORKER_COMMAND = (sys.executable, "-m", "pipeline.local.mediaconvert.worker")
 HISTORY = 10_000
+MINUTE_SECONDS = 60.0  # of WaitMinutes
 TOKEN_SECONDS = 60  # "within one minute of a successful request": Preventing duplicate jobs, MediaConvert API reference
 ERROR_LINES, ERROR_CHARACTERS = 3, 500  # of the engine's own words, in an errorMessage
 log = logging.getLogger(__name__)
@@ -67,7 +73,10 @@ class Dispatcher:
         history: int = HISTORY,
         make_worker: Callable[[Job, Callable[[Mapping[str, Any]], Worker]], Any] | None = None,
         hook: faults.Hook = faults.nothing,
+        minute_seconds: float = MINUTE_SECONDS,
+        admit: Callable[[Job], tuple[int, str] | None] = lambda job: None,
     ):
+        """`admit` may refuse a job when its turn comes, with the code and the message it ends in."""
         self._scratch, self._logs = scratch, logs
         for folder in (scratch, logs):
             folder.mkdir(parents=True, exist_ok=True)
@@ -79,6 +88,8 @@ class Dispatcher:
         self._status_seconds = status_seconds
         self._history = history
         self._make_worker, self._hook = make_worker, hook
+        self._minute_seconds, self._admit = minute_seconds, admit
+        self._hops: dict[str, threading.Timer] = {}
         self._lock = threading.RLock()
         self._jobs: dict[str, Job] = {}  # in order of submission
         self._waiting: dict[str, list[tuple[int, int, str]]] = collections.defaultdict(list)  # heaps, by queue ARN
@@ -99,17 +110,20 @@ class Dispatcher:
             if (known := self._job_of_token(token)) is not None:
                 return known
             job = jobs.from_request(request, self._queues.find(queue_name).arn, arn_prefix)
+            self._check_hop(job)
             self._jobs[job.id] = job
             if token:
                 self._tokens[token] = (time.monotonic(), job.id)
-            if not faults.holds(self._hook, job, lambda: self._enqueue(job)):
-                self._enqueue(job)
+            self._arm_hop(job)
+            if not faults.holds(self._hook, job, lambda: self._enqueue(job.id)):
+                self._enqueue(job.id)
             return job  # as submitted, although it may be running by now: AWS answers SUBMITTED too
 
-    def _enqueue(self, job: Job) -> None:
+    def _enqueue(self, job_id: str) -> None:
         with self._lock:
-            heapq.heappush(self._waiting[job.queue], (-job.priority, next(self._order), job.id))
-            self._start_next()
+            if (job := self._jobs.get(job_id)) is not None:
+                heapq.heappush(self._waiting[job.queue], (-job.priority, next(self._order), job.id))
+                self._start_next()
 
     def _job_of_token(self, token: str | None) -> Job | None:
         oldest_valid = time.monotonic() - TOKEN_SECONDS
@@ -134,6 +148,7 @@ class Dispatcher:
             job = self.get(job_id)
             if job.is_final:
                 raise ConflictException(f"Job {job_id} cannot be canceled: its status is {job.status}")
+            self._disarm_hop(job_id)
             self._change(jobs.cancel(job), events.canceled)
             running = self._running.get(job_id)
             if running is None:
@@ -144,6 +159,43 @@ class Dispatcher:
     def tag(self, job_id: str, tags: Mapping[str, str]) -> None:
         with self._lock:
             self._jobs[job_id] = dataclasses.replace(self.get(job_id), tags=tags)
+
+    # --- hopping ---------------------------------------------------------------------------------------------------
+
+    def _check_hop(self, job: Job) -> None:
+        for hop in job.hop_destinations:
+            if self._destination(job, hop).arn == job.queue:
+                raise BadRequestException("/hopDestinations/0/queue: Should not be the queue the job is submitted to")
+
+    def _destination(self, job: Job, hop: Mapping[str, Any]) -> Queue:
+        """Without one "the job will move to the default queue"."""
+        return self._queues.find(hop.get("Queue", DEFAULT))
+
+    def _arm_hop(self, job: Job) -> None:
+        for hop in job.hop_destinations:
+            seconds = hop["WaitMinutes"] * self._minute_seconds
+            timer = threading.Timer(seconds, self._hop, (job.id, hop))
+            timer.daemon = True
+            self._hops[job.id] = timer
+            timer.start()
+
+    def _disarm_hop(self, job_id: str) -> None:
+        if timer := self._hops.pop(job_id, None):
+            timer.cancel()
+
+    def _hop(self, job_id: str, hop: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._hops.pop(job_id, None)
+            job = self._jobs.get(job_id)
+            if self._closed or job is None or job.status != jobs.SUBMITTED:
+                return
+            try:
+                moved = jobs.hop(job, self._destination(job, hop).arn, hop.get("Priority"))
+            except NotFoundException as error:  # deleted while the job waited
+                self._jobs[job_id] = jobs.inform(job, f"The job stays in its queue: {error}")
+                return
+            self._change(moved, lambda moved: events.queue_hop(moved, job))
+            self._enqueue(job_id)
 
     # --- queues --------------------------------------------------------------------------------------------------
 
@@ -178,6 +230,12 @@ class Dispatcher:
         with self._lock:
             return [self._describe(queue) for queue in self._queues.all()]
 
+    def capacity(self) -> dict[str, int]:
+        """ListQueues' account of the whole: on-demand queues may ask for more than there is, as for AWS's quota."""
+        with self._lock:
+            asked = sum(queue.concurrent_jobs or 0 for queue in self._queues.all() if queue.plan is None)
+        return {"TotalConcurrentJobs": self._workers, "UnallocatedConcurrentJobs": max(0, self._workers - asked)}
+
     def tag_queue(self, name: str, tags: Mapping[str, str]) -> None:
         with self._lock:
             self._queues.tag(name, tags)
@@ -188,7 +246,7 @@ class Dispatcher:
     def _counts(self, queue: Queue) -> tuple[int, int]:
         """(progressing, submitted) jobs of a queue."""
         progressing = sum(1 for job_id in self._running if self._jobs[job_id].queue == queue.arn)
-        submitted = sum(1 for *_, job_id in self._waiting[queue.arn] if self._is_waiting(job_id))
+        submitted = sum(1 for job in self._jobs.values() if job.queue == queue.arn and job.status == jobs.SUBMITTED)
         return progressing, submitted
 
     # --- choosing ------------------------------------------------------------------------------------------------
@@ -197,6 +255,7 @@ class Dispatcher:
         while not self._closed and len(self._running) < self._workers and (job := self._take_next()):
             thread = threading.Thread(target=self._run, args=(job.id,), name=f"mediaconvert-{job.id}", daemon=True)
             self._running[job.id] = Running(thread)
+            self._disarm_hop(job.id)
             self._change(jobs.start(job), events.progressing)
             thread.start()
 
@@ -210,14 +269,16 @@ class Dispatcher:
     def _open_heap(self, queue: Queue) -> list[tuple[int, int, str]] | None:
         """A queue's waiting jobs if its next one may start now. Cancelled jobs are dropped when they reach the top."""
         heap = self._waiting[queue.arn]
-        while heap and not self._is_waiting(heap[0][2]):
+        while heap and not self._is_waiting(heap[0][2], queue.arn):
             heapq.heappop(heap)
         progressing = sum(1 for job_id in self._running if self._jobs[job_id].queue == queue.arn)
         full = queue.concurrent_jobs is not None and progressing >= queue.concurrent_jobs
         return heap if heap and queue.status == "ACTIVE" and not full else None
 
-    def _is_waiting(self, job_id: str) -> bool:
-        return job_id in self._jobs and self._jobs[job_id].status == jobs.SUBMITTED
+    def _is_waiting(self, job_id: str, queue_arn: str) -> bool:
+        """A job that hopped has left its mark in the queue it came from."""
+        job = self._jobs.get(job_id)
+        return job is not None and job.status == jobs.SUBMITTED and job.queue == queue_arn
 
     # --- running, in the job's own thread --------------------------------------------------------------------------
 
@@ -237,9 +298,12 @@ class Dispatcher:
                 self._start_next()
 
     def _run_worker(self, job_id: str) -> None:
+        job = self.get(job_id)
+        if refusal := self._admit(job):
+            self._fail(job_id, *refusal)
+            return
         scratch = self._scratch / job_id
         scratch.mkdir()
-        job = self.get(job_id)
         request = {"job_id": job_id, "settings": job.settings, "scratch_dir": str(scratch), **self._worker_request}
 
         def start(more: Mapping[str, Any]) -> Worker:
@@ -286,15 +350,38 @@ class Dispatcher:
         match message["type"]:
             case "input":
                 self._announcer.announce(job, events.input_information(job, message["inputDetails"]))
+                self._settle_acceleration(job, message["inputDetails"])
+            case "unaccelerated":
+                self._do_without(job, int(message["code"]), message["message"])
             case "progress":
                 self._jobs[job.id] = jobs.progress(job, message)
             case "warning":
                 self._warn(job, int(message["code"]), message["message"])
             case "complete":
+                job = jobs.accelerate(job, job.accelerated is not False)
                 self._change(jobs.complete(job, message["output_group_details"]), events.complete)
             case "error":
                 self._keep_detail(job.id, message)
                 self._change(jobs.fail(job, int(message["code"]), _error_text(message)), events.error)
+
+    def _settle_acceleration(self, job: Job, inputs: list[Mapping[str, Any]]) -> None:
+        if job.acceleration_mode == acceleration.DISABLED or job.accelerated is not None:
+            return
+        if found := acceleration.obstacles(job.settings, inputs):
+            what = "; ".join(found)
+            message = f"Your job settings aren't compatible with accelerated transcoding: {what}"
+            self._do_without(job, acceleration.SETTINGS_ERROR, message)
+        else:
+            self._jobs[job.id] = jobs.accelerate(job, True)
+
+    def _do_without(self, job: Job, code: int, text: str) -> None:
+        """ "The service either fails the job or runs it without acceleration, depending on" the mode."""
+        without = jobs.accelerate(job, False)
+        if job.acceleration_mode == acceleration.ENABLED:
+            self._change(jobs.fail(without, code, text), events.error)
+            self._running[job.id].worker.stop()
+        else:
+            self._jobs[job.id] = without
 
     def _keep_detail(self, job_id: str, message: Mapping[str, Any]) -> None:
         if lines := _lines(message.get("detail")):
@@ -352,6 +439,8 @@ class Dispatcher:
         """Stop everything, without events: all jobs become CANCELED, and no process is left when this returns."""
         with self._lock:
             self._closed = True
+            for job_id in list(self._hops):
+                self._disarm_hop(job_id)
             for job in list(self._jobs.values()):
                 if not job.is_final:
                     self._jobs[job.id] = jobs.cancel(job)

@@ -77,6 +77,15 @@ def canceled(job: Job) -> dict[str, Any]:
     return _detail(job, "CANCELED")
 
 
+def queue_hop(job: Job, before: Job) -> dict[str, Any]:
+    """After its move: `queue` is the destination. Sample: "Events with QUEUE_HOP status" in the user guide."""
+    return _detail(job, "QUEUE_HOP") | {
+        "previousQueue": before.queue,
+        "priority": job.priority,
+        "previousPriority": before.priority,
+    }
+
+
 def _detail(job: Job, status: str) -> dict[str, Any]:
     return {
         "timestamp": int(time.time() * 1000),

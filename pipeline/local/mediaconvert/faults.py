@@ -98,6 +98,8 @@ class FaultyWorker:
     def messages(self) -> Iterator[dict[str, Any]]:
         if slow := self._effects.get("mediaconvert.slow"):
             self._stopped.wait(slow["seconds"])
+        if refusal := self._effects.get("mediaconvert.unaccelerated"):
+            yield {"type": "unaccelerated", "code": refusal["code"], "message": "Not accelerated (injected)"}
         if error := self._effects.get("mediaconvert.error"):
             yield {"type": "error", "code": error["code"], "message": error["message"]}
             return

@@ -66,7 +66,16 @@ REQUEST = (
     Row("Tags{}", ANY, "kept; ListTagsForResource shows them"),
     Row("StatusUpdateInterval", ANY, "the time between STATUS_UPDATE events"),
     Row("BillingTagsSource", ANY, "kept and shown; nothing is billed"),
-    Row("AccelerationSettings.Mode", only("DISABLED", "PREFERRED"), "PREFERRED runs unaccelerated, as it may in AWS"),
+    Row(
+        "AccelerationSettings.Mode",
+        ANY,
+        "answered as AWS does (AccelerationStatus; ERROR 1041 where AWS could not); the job runs no faster",
+    ),
+    Row("JobTemplate", ANY, "a name or an ARN of an existing one; what the request says goes over it"),
+    Row("HopDestinations", where("one destination", lambda value: len(value) <= 1), "of a job that waits too long"),
+    Row("HopDestinations[].Queue", ANY, "a name or an ARN of another queue; Default when left out"),
+    Row("HopDestinations[].Priority", ANY, "there; unchanged when left out"),
+    Row("HopDestinations[].WaitMinutes", ANY, "1 to 4320"),
     Row("SimulateReservedQueue", only("DISABLED"), "there are no reserved queues"),
 )
 
@@ -322,6 +331,7 @@ _AUDIO = _under(
 
 OUTPUT = _under(
     "OutputGroups[].Outputs[]",
+    Row("Preset", ANY, "a name or an ARN of an existing one; what the output says goes over it"),
     Row(
         "NameModifier",
         where("any without $", lambda value: "$" not in value),
@@ -475,9 +485,22 @@ This page is generated: `python -m pipeline.local.mediaconvert.honoured > docs/l
 
 ## Operations
 
-CreateJob, GetJob, ListJobs, SearchJobs, CancelJob, Probe (s3:// only), CreateQueue, GetQueue, ListQueues, UpdateQueue,
-DeleteQueue, TagResource, UntagResource, ListTagsForResource, DescribeEndpoints. Any other answers BadRequestException
-with the operation's name.
+All of the service model's but three are answered. AssociateCertificate, DisassociateCertificate and
+CreateResourceShare are refused with BadRequestException: what stands behind them in AWS is not here. Probe reads s3://
+only. ListVersions is an empty list. Jobs, queues, job templates, presets and tags are kept while the service runs.
+
+**Templates and presets.** What a job does not say, its template says; then each output's preset fills that output.
+Structures are merged member by member, lists of structures place by place (the job's first output group over the
+template's first; `Outputs: []` leaves the template's outputs), lists of plain values are replaced whole. The checks
+below see the result. AWS's own `System-` templates and presets are not here.
+
+**Queues.** PAUSED, ConcurrentJobs, priorities from -50 to 50 and one HopDestination work as in AWS. A reserved queue
+costs nothing and keeps AWS's rules: its slots are its ConcurrentJobs, they never become fewer, and it cannot be
+deleted. The account's policy ends a job in 3457 where it says `S3Inputs: DISALLOWED`.
+
+**Acceleration** is answered and changes no speed: a job that AWS could not accelerate ends in ERROR 1041 when it asks
+for ENABLED and goes on as NOT_ACCELERATED when it asks for PREFERRED. A [fault plan](faults.md) refuses others
+(`mediaconvert.unaccelerated`).
 
 A CreateJob is checked in three steps, each with its own kind of message:
 

@@ -15,6 +15,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.local.mediaconvert import acceleration
+
 SUBMITTED, PROGRESSING, COMPLETE, CANCELED, ERROR = "SUBMITTED", "PROGRESSING", "COMPLETE", "CANCELED", "ERROR"
 FINAL = frozenset({COMPLETE, CANCELED, ERROR})
 PHASES = ("PROBING", "TRANSCODING", "UPLOADING")
@@ -32,7 +34,11 @@ class Job:
     priority: int = 0
     status_seconds: int = 60
     client_request_token: str | None = None
-    acceleration_mode: str = "DISABLED"
+    acceleration_mode: str = acceleration.DISABLED
+    accelerated: bool | None = None  # None: not known yet
+    job_template: str | None = None
+    hop_destinations: tuple[Mapping[str, Any], ...] = ()
+    queue_transitions: tuple[Mapping[str, Any], ...] = ()
     billing_tags_source: str | None = None
     user_metadata: Mapping[str, str] = dataclasses.field(default_factory=dict)
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -45,6 +51,7 @@ class Job:
     frames_decoded: int = 0
     warning_counts: Mapping[int, int] = dataclasses.field(default_factory=dict)
     warning_texts: tuple[str, ...] = ()  # the first of each code, as they came
+    info_texts: tuple[str, ...] = ()
     output_group_details: tuple[Mapping[str, Any], ...] = ()  # in the shape of AWS's events, camelCase
     error_code: int | None = None
     error_message: str | None = None
@@ -52,6 +59,16 @@ class Job:
     @property
     def is_final(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def acceleration_status(self) -> str:
+        """ "IN_PROGRESS initially, while the service determines whether the input files and job settings are
+        compatible with accelerated transcoding"; a job that ends before that was not accelerated."""
+        if self.acceleration_mode == acceleration.DISABLED:
+            return "NOT_APPLICABLE"
+        if self.accelerated is None:
+            return "NOT_ACCELERATED" if self.is_final else "IN_PROGRESS"
+        return "ACCELERATED" if self.accelerated else "NOT_ACCELERATED"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -82,7 +99,9 @@ def from_request(request: Mapping[str, Any], queue_arn: str, arn_prefix: str) ->
         priority=request.get("Priority", 0),
         status_seconds=int(request.get("StatusUpdateInterval", "SECONDS_60").removeprefix("SECONDS_")),
         client_request_token=request.get("ClientRequestToken"),
-        acceleration_mode=request.get("AccelerationSettings", {}).get("Mode", "DISABLED"),
+        acceleration_mode=request.get("AccelerationSettings", {}).get("Mode", acceleration.DISABLED),
+        job_template=request.get("JobTemplate"),
+        hop_destinations=tuple(request.get("HopDestinations", [])),
         billing_tags_source=request.get("BillingTagsSource"),
         user_metadata=request.get("UserMetadata", {}),
         tags=request.get("Tags", {}),
@@ -112,6 +131,25 @@ def progress(job: Job, message: Mapping[str, Any]) -> Job:
 
 def _percent(value: float | None) -> int:
     return max(0, min(100, int(value or 0)))
+
+
+def accelerate(job: Job, accelerated: bool) -> Job:
+    return dataclasses.replace(job, accelerated=accelerated)
+
+
+def hop(job: Job, queue_arn: str, priority: int | None) -> Job:
+    """Move a waiting job to another queue; it keeps its priority unless it was given another for there."""
+    move = {"SourceQueue": job.queue, "DestinationQueue": queue_arn, "Timestamp": time.time()}
+    return dataclasses.replace(
+        job,
+        queue=queue_arn,
+        priority=job.priority if priority is None else priority,
+        queue_transitions=(*job.queue_transitions, move),
+    )
+
+
+def inform(job: Job, text: str) -> Job:
+    return dataclasses.replace(job, info_texts=(*job.info_texts, text))
 
 
 def warn(job: Job, code: int, text: str) -> Job:
@@ -157,14 +195,16 @@ def describe(job: Job) -> dict[str, Any]:
         "Priority": job.priority,
         "StatusUpdateInterval": f"SECONDS_{job.status_seconds}",
         "AccelerationSettings": {"Mode": job.acceleration_mode},
-        # PREFERRED falls back to an ordinary run where acceleration is not to be had, and here it never is.
-        "AccelerationStatus": "NOT_APPLICABLE" if job.acceleration_mode == "DISABLED" else "NOT_ACCELERATED",
+        "AccelerationStatus": job.acceleration_status,
         "BillingTagsSource": job.billing_tags_source,
         "ClientRequestToken": job.client_request_token,
         "UserMetadata": dict(job.user_metadata),
-        "HopDestinations": [],
+        "JobTemplate": job.job_template,
+        "HopDestinations": [dict(hop) for hop in job.hop_destinations],
+        "QueueTransitions": [dict(move) for move in job.queue_transitions],
+        "SimulateReservedQueue": "DISABLED",
         "RetryCount": 0,
-        "Messages": {"Info": [], "Warning": list(job.warning_texts)},
+        "Messages": {"Info": list(job.info_texts), "Warning": list(job.warning_texts)},
         "Timing": {"SubmitTime": job.submitted, "StartTime": job.started, "FinishTime": job.finished},
     }
     if job.warning_counts:

@@ -1,8 +1,10 @@
 """The queues jobs wait in: the built-in "Default" and those made with CreateQueue or by CloudFormation.
 
 A queue decides three things here: whether its jobs start at all (PAUSED), how many of them run at once
-(ConcurrentJobs), and, by its ARN, which events a rule picks up. What can go wrong: `NotFoundException`,
-`ConflictException` for a name that is taken, `BadRequestException` for what only AWS can sell (reserved queues).
+(ConcurrentJobs, or the slots of a reserved queue), and, by its ARN, which events a rule picks up. A reserved queue
+costs nothing here and keeps AWS's rules: its slots never become fewer, and it cannot be deleted while its plan runs,
+which is as long as the service lives. What can go wrong: `NotFoundException`, `ConflictException` for a name that is
+taken, `BadRequestException` for settings that do not go together.
 Not locked: `dispatch` holds its lock around every call.
 """
 
@@ -16,6 +18,8 @@ from typing import Any
 from pipeline.local.mediaconvert.errors import BadRequestException, ConflictException, NotFoundException
 
 DEFAULT = "Default"
+ON_DEMAND, RESERVED = "ON_DEMAND", "RESERVED"
+YEAR_SECONDS = 365 * 24 * 3600
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Queue:
     status: str = "ACTIVE"
     description: str | None = None
     concurrent_jobs: int | None = None  # None: only the service's own workers limit it
+    plan: Mapping[str, Any] | None = None  # a reserved queue's ReservationPlan
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -48,24 +53,34 @@ class Queues:
         return list(self._by_name.values())
 
     def create(self, request: Mapping[str, Any]) -> Queue:
-        _refuse_what_only_aws_has(request)
+        _refuse_inference(request)
         name = request["Name"]
         if name in self._by_name:
             raise ConflictException(f"Queue {name} already exists")
         now = time.time()
-        queue = Queue(name, self._arn_prefix + name, now, now, tags=request.get("Tags", {}), **_changes(request))
+        plan = _new_plan(request, None, now) if request.get("PricingPlan") == RESERVED else _no_plan(request)
+        queue = Queue(
+            name, self._arn_prefix + name, now, now, tags=request.get("Tags", {}), **_changes(request, plan), plan=plan
+        )
         self._by_name[name] = queue
         return queue
 
     def update(self, request: Mapping[str, Any]) -> Queue:
-        _refuse_what_only_aws_has(request)
-        queue = self._custom(request["Name"], "modify")
-        queue = dataclasses.replace(queue, updated=time.time(), **_changes(request))
+        _refuse_inference(request)
+        queue, now = self._custom(request["Name"], "modify"), time.time()
+        if queue.plan is None:
+            plan = _no_plan(request)
+        else:
+            plan = _new_plan(request, queue.plan, now) if "ReservationPlanSettings" in request else queue.plan
+        queue = dataclasses.replace(queue, updated=now, **_changes(request, plan), plan=plan)
         self._by_name[queue.name] = queue
         return queue
 
     def delete(self, name: str) -> None:
-        del self._by_name[self._custom(name, "delete").name]
+        queue = self._custom(name, "delete")
+        if queue.plan:  # user guide: "You can't delete a reserved queue that has an active pricing plan"
+            raise BadRequestException(f"You can't delete the reserved queue {queue.name}: its pricing plan is active")
+        del self._by_name[queue.name]
 
     def tag(self, name: str, tags: Mapping[str, str]) -> None:
         self._by_name[name] = dataclasses.replace(self.find(name), tags=tags)
@@ -77,18 +92,41 @@ class Queues:
         return queue
 
 
-def _changes(request: Mapping[str, Any]) -> dict[str, Any]:
+def _changes(request: Mapping[str, Any], plan: Mapping[str, Any] | None) -> dict[str, Any]:
     fields = {"Description": "description", "Status": "status", "ConcurrentJobs": "concurrent_jobs"}
-    return {field: request[member] for member, field in fields.items() if member in request}
+    changes = {field: request[member] for member, field in fields.items() if member in request}
+    if request.get("ConcurrentJobs") is None:
+        return changes | ({"concurrent_jobs": plan["ReservedSlots"]} if plan else {})
+    if plan:
+        raise BadRequestException("/concurrentJobs: For reserved queues, specify reservedSlots instead")
+    if request["ConcurrentJobs"] < 1:
+        raise BadRequestException(f"ConcurrentJobs: {request['ConcurrentJobs']} should be greater than or equal to 1")
+    return changes
 
 
-def _refuse_what_only_aws_has(request: Mapping[str, Any]) -> None:
-    if request.get("PricingPlan", "ON_DEMAND") != "ON_DEMAND" or "ReservationPlanSettings" in request:
-        raise BadRequestException("PricingPlan: RESERVED is not honoured by the local engine (honoured: ON_DEMAND)")
+def _no_plan(request: Mapping[str, Any]) -> None:
+    """ReservationPlanSettings: "Required for reserved queues and not applicable to on-demand queues." """
+    if "ReservationPlanSettings" in request:
+        raise BadRequestException("/reservationPlanSettings: Not applicable to on-demand queues")
+
+
+def _new_plan(request: Mapping[str, Any], old: Mapping[str, Any] | None, now: float) -> dict[str, Any]:
+    settings = request.get("ReservationPlanSettings")
+    if settings is None:
+        raise BadRequestException("reservationPlanSettings is a required property when pricingPlan is RESERVED")
+    slots = settings["ReservedSlots"]
+    if slots < 1:
+        raise BadRequestException(f"/reservationPlanSettings/reservedSlots: {slots} should be at least 1")
+    if old and slots < old["ReservedSlots"]:
+        raise BadRequestException(
+            f"/reservationPlanSettings/reservedSlots: You can't decrease the number of slots ({old['ReservedSlots']})"
+        )
+    return {**settings, "PurchasedAt": now, "ExpiresAt": now + YEAR_SECONDS, "Status": "ACTIVE"}
+
+
+def _refuse_inference(request: Mapping[str, Any]) -> None:
     if request.get("MaximumConcurrentFeeds"):
         raise BadRequestException("MaximumConcurrentFeeds is not honoured by the local engine (no Elemental Inference)")
-    if request.get("ConcurrentJobs") is not None and request["ConcurrentJobs"] < 1:
-        raise BadRequestException(f"ConcurrentJobs: {request['ConcurrentJobs']} should be greater than or equal to 1")
 
 
 def describe(queue: Queue, progressing: int, submitted: int) -> dict[str, Any]:
@@ -99,7 +137,8 @@ def describe(queue: Queue, progressing: int, submitted: int) -> dict[str, Any]:
         "Description": queue.description,
         "Type": queue.type,
         "Status": queue.status,
-        "PricingPlan": "ON_DEMAND",
+        "PricingPlan": RESERVED if queue.plan else ON_DEMAND,
+        "ReservationPlan": dict(queue.plan) if queue.plan else None,
         "ConcurrentJobs": queue.concurrent_jobs,
         "CreatedAt": queue.created,
         "LastUpdated": queue.updated,

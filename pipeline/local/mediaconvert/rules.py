@@ -111,7 +111,13 @@ def violations(request: Mapping[str, Any]) -> list[Violation]:
     """Everything a CreateJob request breaks. Rules about parts that are missing pass over them."""
     settings = request["Settings"]
     groups = [Group(f"/outputGroups/{index}", group) for index, group in enumerate(settings.get("OutputGroups", []))]
-    found = [*_role_is_an_arn(request), *_inputs_are_present(settings), *_groups_are_present(settings)]
+    found = [
+        *_role_is_an_arn(request),
+        *_token_is_short(request),
+        *_hops_say_when(request),
+        *_inputs_are_present(settings),
+        *_groups_are_present(settings),
+    ]
     for rule in INPUT_RULES:
         for index, source in enumerate(settings.get("Inputs", [])):
             found += rule(f"/inputs/{index}", source)
@@ -134,6 +140,24 @@ def _role_is_an_arn(request: Mapping[str, Any]) -> Iterator[Violation]:
     """CreateJob.Role: "Required. The IAM role you use for creating this job." """
     if not request["Role"].startswith("arn:"):
         yield Violation("/role", f"{request['Role']} should be the ARN of an IAM role")
+
+
+def _token_is_short(request: Mapping[str, Any]) -> Iterator[Violation]:
+    """ClientRequestToken: "can be any string that includes up to 64 ASCII characters"."""
+    token = request.get("ClientRequestToken", "")
+    if len(token) > 64 or not token.isascii():
+        yield Violation("/clientRequestToken", "Should have at most 64 characters, all of them ASCII")
+
+
+def _hops_say_when(request: Mapping[str, Any]) -> Iterator[Violation]:
+    """WaitMinutes: "Required for setting up a job to use queue hopping. ... Valid range is 1 to 4320 minutes"."""
+    for index, hop in enumerate(request.get("HopDestinations", [])):
+        if "WaitMinutes" not in hop:
+            yield Violation(f"/hopDestinations/{index}", "waitMinutes is a required property")
+        elif not 1 <= hop["WaitMinutes"] <= 4320:
+            yield Violation(
+                f"/hopDestinations/{index}/waitMinutes", f"{hop['WaitMinutes']} should be between 1 and 4320"
+            )
 
 
 def _inputs_are_present(settings: Mapping[str, Any]) -> Iterator[Violation]:

@@ -20,8 +20,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.mediaconvert import faults, honoured, jobs, model, rules, transfer
-from pipeline.local.mediaconvert.dispatch import WORKER_COMMAND, Dispatcher
+from pipeline.local.mediaconvert import faults, honoured, jobs, model, queries, rules, transfer
+from pipeline.local.mediaconvert.dispatch import MINUTE_SECONDS, WORKER_COMMAND, Dispatcher
 from pipeline.local.mediaconvert.errors import (
     ApiError,
     BadRequestException,
@@ -31,12 +31,20 @@ from pipeline.local.mediaconvert.errors import (
     UnprocessableEntityException,
 )
 from pipeline.local.mediaconvert.events import Announcer, Emit
+from pipeline.local.mediaconvert.library import Library
+from pipeline.local.mediaconvert.paging import page
 from pipeline.local.mediaconvert.probe import ProbeRefused, probe_file
 from pipeline.local.mediaconvert.queues import DEFAULT, Queues
 
 Response = tuple[int, dict[str, str], bytes]
-PAGE = 20  # "up to twenty", in every list of this API
 BODY_BYTES = 4 * 1024 * 1024
+POLICY = {"S3Inputs": "ALLOWED", "HttpInputs": "ALLOWED", "HttpsInputs": "ALLOWED"}  # of an account without one
+#: Operations whose other half is a service of AWS's that is not here.
+ELSEWHERE = {
+    "AssociateCertificate": "there is no AWS Certificate Manager and no DRM key server behind it",
+    "DisassociateCertificate": "there is no AWS Certificate Manager and no DRM key server behind it",
+    "CreateResourceShare": "there is no AWS Support to share a job with",
+}
 READ_FAILURES: dict[int, type[ApiError]] = {1401: ForbiddenException, 1404: NotFoundException}
 log = logging.getLogger(__name__)
 
@@ -56,10 +64,12 @@ class MediaConvertService:
         logs: Path | None = None,
         worker_command: Sequence[str] = WORKER_COMMAND,
         status_seconds: float | None = None,
+        minute_seconds: float = MINUTE_SECONDS,
         hook: faults.Hook = faults.nothing,
     ):
         """`logs` is where the logs go when they should outlive `home`. `status_seconds` overrides every job's
-        StatusUpdateInterval: AWS's shortest is ten seconds. `hook` says what goes wrong (faults.py)."""
+        StatusUpdateInterval: AWS's shortest is ten seconds. `minute_seconds` is how long a minute of a
+        HopDestination's WaitMinutes lasts. `hook` says what goes wrong (faults.py)."""
         self._home = home / "mediaconvert"
         self._endpoint_url = endpoint_url
         self._region = region
@@ -77,12 +87,17 @@ class MediaConvertService:
             status_seconds=status_seconds,
             make_worker=None if hook is faults.nothing else self._make_worker,
             hook=hook,
+            minute_seconds=minute_seconds,
+            admit=self._allowed_by_policy,
         )
+        self._library = Library(self._arn_prefix)
+        self._queries = queries.Queries()
+        self._policy = dict(POLICY)
         self._operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "CreateJob": self._create_job,
             "GetJob": self._get_job,
             "ListJobs": self._list_jobs,
-            "SearchJobs": self._search_jobs,
+            "SearchJobs": self._list_jobs,
             "CancelJob": self._cancel_job,
             "Probe": self._probe,
             "CreateQueue": self._create_queue,
@@ -94,6 +109,13 @@ class MediaConvertService:
             "UntagResource": self._untag_resource,
             "ListTagsForResource": self._list_tags_for_resource,
             "DescribeEndpoints": self._describe_endpoints,
+            "StartJobsQuery": self._start_jobs_query,
+            "GetJobsQueryResults": self._get_jobs_query_results,
+            "GetPolicy": lambda request: {"Policy": dict(self._policy)},
+            "PutPolicy": self._put_policy,
+            "DeletePolicy": self._delete_policy,
+            "ListVersions": lambda request: {"Versions": []},  # "not publicly available at this time"
+            **self._library.operations(),
         }
 
     # --- for the stack -------------------------------------------------------------------------------------------
@@ -132,7 +154,8 @@ class MediaConvertService:
         operation, labels = model.route(method, path)
         run = self._operations.get(operation.name)
         if run is None:
-            raise BadRequestException(f"{operation.name} is not offered by the local MediaConvert")
+            why = ELSEWHERE.get(operation.name, "it is new in the service model")
+            raise BadRequestException(f"{operation.name} is not offered by the local MediaConvert: {why}")
         request = model.read_input(operation, labels, query, body)
         under_faults = faults.active(self._hook)
         result = self._under_faults(operation.name, run, request) if under_faults else run(request)
@@ -170,6 +193,7 @@ class MediaConvertService:
     # --- jobs ----------------------------------------------------------------------------------------------------
 
     def _create_job(self, request: dict[str, Any]) -> dict[str, Any]:
+        request = self._library.complete(request)
         model.refuse(rules.violations(request))
         model.refuse(honoured.refusals(request))
         job = self._dispatcher.submit(request, request.get("Queue", DEFAULT), self._arn_prefix)
@@ -179,27 +203,22 @@ class MediaConvertService:
         return {"Job": jobs.describe(self._dispatcher.get(request["Id"]))}
 
     def _list_jobs(self, request: dict[str, Any]) -> dict[str, Any]:
-        return self._page_of_jobs(request, lambda job: True)
+        """Of SearchJobs too, whose one filter more is InputFile."""
+        found = queries.asked_for(self._dispatcher.list(), request, self._queue_arn)
+        shown, next_token = page(found, request, lambda job: job.id)
+        return {"Jobs": [jobs.describe(job) for job in shown], "NextToken": next_token}
 
-    def _search_jobs(self, request: dict[str, Any]) -> dict[str, Any]:
-        wanted = request.get("InputFile", "")
-        if not wanted:
-            return self._list_jobs(request)
-        return self._page_of_jobs(
-            request, lambda job: any(wanted in source.get("FileInput", "") for source in job.settings["Inputs"])
-        )
+    def _start_jobs_query(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"Id": self._queries.start(self._dispatcher.list(), request, self._queue_arn)}
 
-    def _page_of_jobs(self, request: dict[str, Any], keep: Callable[[jobs.Job], bool]) -> dict[str, Any]:
-        """The newest first, unless asked otherwise: "up to twenty of your most recently created jobs"."""
-        queue = self._dispatcher.find_queue(request["Queue"]).arn if "Queue" in request else None
-        status = request.get("Status")
-        found = self._dispatcher.list(
-            lambda job: (queue is None or job.queue == queue) and (status is None or job.status == status)
-        )
-        if request.get("Order") != "ASCENDING":
-            found.reverse()
-        page, next_token = _page([job for job in found if keep(job)], request, lambda job: job.id)
-        return {"Jobs": [jobs.describe(job) for job in page], "NextToken": next_token}
+    def _get_jobs_query_results(self, request: dict[str, Any]) -> dict[str, Any]:
+        ids, next_token = self._queries.result(request["Id"])
+        known = {job.id: job for job in self._dispatcher.list()}
+        found = [jobs.describe(known[job_id]) for job_id in ids if job_id in known]
+        return {"Status": "COMPLETE", "Jobs": found, "NextToken": next_token}
+
+    def _queue_arn(self, name_or_arn: str) -> str:
+        return self._dispatcher.find_queue(name_or_arn).arn
 
     def _cancel_job(self, request: dict[str, Any]) -> dict[str, Any]:
         self._dispatcher.cancel(request["Id"])
@@ -241,8 +260,8 @@ class MediaConvertService:
         queues = sorted(self._dispatcher.list_queues(), key=lambda queue: queue[by])
         if request.get("Order") == "DESCENDING":
             queues.reverse()
-        page, next_token = _page(queues, request, lambda queue: queue["Name"])
-        return {"Queues": page, "NextToken": next_token}
+        shown, next_token = page(queues, request, lambda queue: queue["Name"])
+        return {"Queues": shown, "NextToken": next_token, **self._dispatcher.capacity()}
 
     def _update_queue(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"Queue": self._dispatcher.update_queue(request)}
@@ -268,28 +287,37 @@ class MediaConvertService:
         return {}
 
     def _tagged(self, arn: str) -> tuple[Mapping[str, str], Callable[[Mapping[str, str]], None]]:
-        """The tags of a queue or a job, and how to replace them."""
+        """The tags of a queue, job, job template or preset, and how to replace them."""
         kind, _, name = arn.removeprefix(f"{self._arn_prefix}:").partition("/")
-        if kind == "queues":
-            return self._dispatcher.find_queue(name).tags, lambda tags: self._dispatcher.tag_queue(name, tags)
-        if kind == "jobs":
-            return self._dispatcher.get(name).tags, lambda tags: self._dispatcher.tag(name, tags)
-        raise NotFoundException(f"{arn} is neither a queue nor a job in account and region")
+        found: dict[str, tuple[Callable[[str], Any], Callable[[str, Mapping[str, str]], None]]] = {
+            "queues": (self._dispatcher.find_queue, self._dispatcher.tag_queue),
+            "jobs": (self._dispatcher.get, self._dispatcher.tag),
+            "jobTemplates": (self._library.templates.find, self._library.templates.tag),
+            "presets": (self._library.presets.find, self._library.presets.tag),
+        }
+        if kind not in found:
+            raise NotFoundException(f"{arn} is no queue, job, job template or preset in account and region")
+        find, store = found[kind]
+        return find(name).tags, lambda tags: store(name, tags)
+
+    # --- the account -----------------------------------------------------------------------------------------------
+
+    def _allowed_by_policy(self, job: jobs.Job) -> tuple[int, str] | None:
+        """A job that the policy forbids is created, and ends in "3457 Input Disallowed by Policy" (error codes)."""
+        if self._policy["S3Inputs"] == "DISALLOWED":
+            return 3457, "You specified an input location that your policy disallows (S3Inputs)"
+        return None
+
+    def _put_policy(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._policy = {**POLICY, **request["Policy"]}
+        return {"Policy": dict(self._policy)}
+
+    def _delete_policy(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._policy = dict(POLICY)
+        return {}
 
     def _describe_endpoints(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"Endpoints": [{"Url": self._endpoint_url}]}
-
-
-def _page(items: list[Any], request: Mapping[str, Any], name: Callable[[Any], str]) -> tuple[list[Any], str | None]:
-    """One page, and the token of the next: the name of this page's last item, so that new items move nothing."""
-    start = 0
-    if token := request.get("NextToken"):
-        places = [index for index, item in enumerate(items) if name(item) == token]
-        if not places:
-            raise BadRequestException(f"Invalid nextToken: {token}")
-        start = places[0] + 1
-    end = start + request.get("MaxResults", PAGE)
-    return items[start:end], name(items[end - 1]) if end < len(items) else None
 
 
 def _headers() -> dict[str, str]:

@@ -50,6 +50,7 @@ def hang() -> None:
 
 ACTS = {
     "input": lambda: say("input", inputDetails=[{"id": 1, "uri": "s3://films/x.mov", "video": [{"width": 640}]}]),
+    "h264": lambda: say("input", inputDetails=[{"id": 1, "uri": "s3://films/x.mov", "video": [{"codec": "H_264"}]}]),
     "probing": lambda: progress("PROBING", 50, 2, 0),
     "transcoding": lambda: progress("TRANSCODING", 40, 45, 30),
     "backwards": lambda: progress("TRANSCODING", 10, 5, 3),

@@ -41,6 +41,17 @@ def test_progressing_and_canceled_have_the_basic_details():
     assert without_time(details.canceled(jobs.cancel(JOB))) == base("CANCELED")
 
 
+def test_queue_hop_has_both_queues_and_priorities():
+    moved = jobs.hop(JOB, "arn:aws:mediaconvert:us-west-2:111122223333:queues/Alternate", 5)
+    assert without_time(details.queue_hop(moved, JOB)) == {
+        **base("QUEUE_HOP"),
+        "queue": "arn:aws:mediaconvert:us-west-2:111122223333:queues/Alternate",
+        "previousQueue": "arn:aws:mediaconvert:us-west-2:111122223333:queues/Default",
+        "priority": 5,
+        "previousPriority": 0,
+    }
+
+
 def test_input_information_has_the_inputs():
     inputs = [{"id": 1, "uri": "s3://films/a.mp4", "audio": [], "video": []}]
     assert without_time(details.input_information(JOB, inputs)) == {**base("INPUT_INFORMATION"), "inputDetails": inputs}

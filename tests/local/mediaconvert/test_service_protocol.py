@@ -8,6 +8,8 @@ import re
 import pytest
 from botocore.exceptions import ClientError
 
+from pipeline.local.mediaconvert import model
+from pipeline.local.mediaconvert.service import ELSEWHERE
 from tests.local.mediaconvert.conftest import ROLE, create, settings_for
 
 ARN = "arn:aws:mediaconvert:eu-west-1:123456789012"
@@ -155,10 +157,6 @@ def test_a_queue_with_unfinished_jobs_cannot_be_deleted(client):
     client.delete_queue(Name="Vod")
 
 
-def test_reserved_queues_cannot_be_bought_here(client):
-    assert "RESERVED is not honoured" in refused(client.create_queue, Name="Vod", PricingPlan="RESERVED")[1]
-
-
 def test_a_job_for_an_unknown_queue_is_refused(client):
     code, message, _ = refused(client.create_job, Role=ROLE, Settings=settings_for(), Queue="Nowhere")
     assert code == "NotFoundException"
@@ -182,19 +180,30 @@ def test_describe_endpoints_answers_with_the_endpoint(client):
 
 
 @pytest.mark.parametrize(
-    ("call", "arguments", "operation"),
+    ("call", "arguments", "message"),
     [
-        ("create_preset", {"Name": "x", "Settings": {}}, "CreatePreset"),
-        ("list_job_templates", {}, "ListJobTemplates"),
-        ("get_policy", {}, "GetPolicy"),
-        ("start_jobs_query", {}, "StartJobsQuery"),
-        ("list_versions", {}, "ListVersions"),
+        (
+            "associate_certificate",
+            {"Arn": "arn:aws:acm:eu-west-1:123456789012:certificate/1"},
+            "AssociateCertificate is not offered by the local MediaConvert: there is no AWS Certificate Manager",
+        ),
+        (
+            "create_resource_share",
+            {"SupportCaseId": "1", "JobId": "1"},
+            "CreateResourceShare is not offered by the local MediaConvert: there is no AWS Support",
+        ),
     ],
 )
-def test_an_operation_we_do_not_offer_is_refused_by_name(client, call, arguments, operation):
-    code, message, status = refused(getattr(client, call), **arguments)
+def test_an_operation_we_do_not_offer_is_refused_by_name_and_reason(client, call, arguments, message):
+    code, said, status = refused(getattr(client, call), **arguments)
     assert (code, status) == ("BadRequestException", 400)
-    assert message == f"{operation} is not offered by the local MediaConvert"
+    assert said.startswith(message)
+
+
+def test_every_operation_of_the_service_model_is_answered_or_refused_by_name(service):
+    offered = set(service._operations)
+    assert offered | set(ELSEWHERE) == set(model.service_model().operation_names)
+    assert offered.isdisjoint(ELSEWHERE)
 
 
 def test_probe_refuses_what_is_not_in_s3(client):
