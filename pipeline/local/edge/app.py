@@ -5,7 +5,8 @@ conditions, CORS and headers. Goes wrong: a setting the edge does not honour sto
 (`DistributionNotHonoured`); an object replaced while it is sent cuts that answer short.
 
 The order of a request: refuse what CloudFront refuses, choose the behaviour, find the object (objects.py), decide what
-of it to send (ranges.py), dress the answer (policies.py), send, log.
+of it to send (ranges.py), dress the answer (policies.py), send, log. A private behaviour's request is let in first
+(signed.py), before anything of the object is said; a behaviour whose origin is a function asks it (function.py).
 
 Known differences from CloudFront: gzip only (browsers ask for brotli over https alone), one edge location, no TLS.
 """
@@ -24,16 +25,20 @@ from xml.sax.saxutils import escape
 
 from starlette.types import Receive, Scope, Send
 
-from . import access_log, policies, ranges
+from . import access_log, policies, ranges, signed
 from .bucket import cors_rule_for
 from .cache import GZIP, SLICE_BYTES, SliceStore
 from .distribution import Behaviour, Distribution, read_distribution
+from .function import FunctionClient, FunctionOrigin, Question
 from .objects import Entry, Library, ObjectChanged, Wanted
 from .origin import OriginUnreachable, S3Client
 from .ranges import ByteRange
 
 BLOCK_BYTES = 256 * 1024
 LONGEST_URL = 8192
+#: "Quotas": a request with its headers and query, without its body. What CloudFront answers is not documented: 494, as
+#: other servers of its kind do.
+LONGEST_REQUEST = 20_480
 ONE_GIB = 1 << 30
 _FAILED = {"content-type": "text/plain", "cache-control": "no-store", "x-cache": "Error from cloudfront"}
 
@@ -45,6 +50,7 @@ class Request:
     query: str
     headers: Mapping[str, str]
     client: str
+    scheme: str = "http"
 
     @property
     def is_preflight(self) -> bool:
@@ -62,6 +68,7 @@ class Answer:
     entry: Entry | None = None
     wanted: Wanted | None = None
     packed: bool = False
+    cookies: tuple[str, ...] = ()
 
     @property
     def length(self) -> int:
@@ -86,6 +93,7 @@ class Edge:
         self.distribution: Distribution = read_distribution(template, physical)
         region = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         self.client = S3Client(endpoint_url, account, region)
+        self.functions = FunctionClient(endpoint_url, account, region, self.client.http)
         self.library = Library(self.distribution, SliceStore(Path(cache_dir), most_cache_bytes), self.client)
         self.log = access_log.AccessLog(access_log_path or Path(cache_dir) / "access.jsonl")
 
@@ -137,6 +145,12 @@ class Edge:
         """The answer before the response headers policy dresses it."""
         if request.method not in behaviour.methods:
             return _generated(403, "This distribution is not configured to allow the HTTP request method.")
+        try:
+            self._admit(behaviour, path, request)
+        except signed.Refused as refusal:
+            return await self._refused(refusal, request)
+        if isinstance(behaviour.origin, FunctionOrigin):
+            return await self._function(behaviour, behaviour.origin, path, request)
         if request.method == "OPTIONS":
             return _preflight(behaviour, request)
         try:
@@ -148,19 +162,66 @@ class Edge:
         except policies.BadPath as error:
             return _generated(400, f"Bad request: {error}.")
 
+    def _admit(self, behaviour: Behaviour, path: str, request: Request) -> None:
+        """Raises signed.Refused where the behaviour is private and the request is not signed for what it asks."""
+        if behaviour.trusted_keys is None:
+            return
+        rest = signed.without_signature(request.query)
+        base, query = f"{request.scheme}://{request.headers.get('host', '')}", f"?{rest}" if rest else ""
+        urls = tuple(base + each + query for each in (path, policies.normalised(path)))
+        visit = signed.Visit(urls, request.client, self.library.clock())
+        signed.check(behaviour.trusted_keys, request.query, request.headers.get("cookie", ""), visit)
+
+    async def _refused(self, refusal: signed.Refused, request: Request) -> Answer:
+        text = f"<Error><Code>{refusal.code}</Code><Message>{escape(str(refusal))}</Message></Error>"
+        headers = {"content-type": "text/xml", "server": "CloudFront"}
+        plain = Answer(403, headers, "Error", [f'<?xml version="1.0" encoding="UTF-8"?>{text}'.encode()])
+        return await self._page_for(403, request) or plain
+
+    async def _function(self, behaviour: Behaviour, origin: FunctionOrigin, path: str, request: Request) -> Answer:
+        if not origin.may_call:
+            return _generated(403, "The function's policy does not let this distribution call it.")
+        sends, cookies = behaviour.forwarded, request.headers.get("cookie", "").split(";")
+        forwarded = {
+            name: value
+            for name, value in request.headers.items()
+            if sends.headers.selects(name) and name not in ("cookie", "authorization")
+        }
+        named = (each.strip() for each in cookies)
+        pairs = tuple(each for each in named if each and sends.cookies.selects(each.partition("=")[0]))
+        query = "&".join(
+            pair
+            for pair in signed.without_signature(request.query).split("&")
+            if pair and sends.query_strings.selects(pair.partition("=")[0])
+        )
+        question = Question(request.method, path, query, request.client, forwarded, pairs)
+        told = await self.functions.ask(origin.function, question)
+        failed = told.status >= 400
+        kept = tuple(each for each in told.cookies if sends.cookies.selects(each.partition("=")[0].strip()))
+        if failed and (page := await self._page_for(told.status, request)):
+            return page
+        return Answer(told.status, dict(told.headers), "Error" if failed else "Miss", [told.body], cookies=kept)
+
     async def _error(self, entry: Entry, request: Request) -> Answer:
         """The origin's error, or the page the distribution shows in its place."""
-        rule = self.distribution.error(entry.status)
+        plain = Answer(entry.status, dict(entry.headers), "Error", [entry.body])
+        return await self._page_for(entry.status, request) or plain
+
+    async def _page_for(self, status: int, request: Request) -> Answer | None:
+        """The page the distribution shows in place of an error; None where there is none, or it cannot be had."""
+        rule = self.distribution.error(status)
         if not rule or not rule.page_path:
-            return Answer(entry.status, dict(entry.headers), "Error", [entry.body])
+            return None
         behaviour = policies.behaviour_for(self.distribution, rule.page_path)
+        if isinstance(behaviour.origin, FunctionOrigin) or behaviour.trusted_keys is not None:
+            return None
         plain = Request("GET", rule.page_path, "", {}, request.client)
         wanted = _wanted(behaviour, rule.page_path, plain)
         page, _ = await self.library.find(wanted)
         if page.is_error:
-            return Answer(entry.status, dict(entry.headers), "Error", [entry.body])
+            return None
         answer = _object(page, wanted, "Error", plain, self.library.clock())
-        answer.status = rule.response_code or entry.status
+        answer.status = rule.response_code or status
         return answer
 
     def _sign(self, answer: Answer, request_id: str) -> None:
@@ -185,6 +246,7 @@ class Edge:
             block = str(error).encode()
             answer.headers = _FAILED | {"content-length": str(len(block)), "x-amz-cf-id": answer.headers["x-amz-cf-id"]}
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
+        headers += [(b"set-cookie", cookie.encode("latin-1")) for cookie in answer.cookies]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if len(block) >= answer.length:
             await send({"type": "http.response.body", "body": block})
@@ -250,6 +312,7 @@ def _request(scope: Scope) -> Request:
         query=scope["query_string"].decode("latin-1"),
         headers=policies.first(scope["headers"]),
         client=(scope.get("client") or ("-",))[0],
+        scheme=scope.get("scheme", "http"),
     )
 
 
@@ -257,6 +320,9 @@ def _refuse(request: Request) -> Answer | None:
     """What CloudFront turns away before it looks at any behaviour."""
     if len(request.path) + len(request.query) > LONGEST_URL:
         return _generated(414, "The URL is longer than 8,192 bytes.")
+    headers = sum(len(name) + len(value) + 4 for name, value in request.headers.items())
+    if len(request.path) + len(request.query) + headers > LONGEST_REQUEST:
+        return _generated(494, "The request and its headers are longer than 20,480 bytes.")
     if not request.path.startswith("/"):
         return _generated(400, "Bad request: the path must begin with a slash.")
     if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
@@ -303,7 +369,7 @@ def _wanted(behaviour: Behaviour, path: str, request: Request) -> Wanted:
     hint = ranges.first_byte_hint(request.headers.get("range"))
     return Wanted(
         behaviour=behaviour,
-        cache_key=policies.cache_key(behaviour, path, request.query, request.headers),
+        cache_key=policies.cache_key(behaviour, path, signed.without_signature(request.query), request.headers),
         key=policies.object_key(path),
         slice_index=hint // SLICE_BYTES,
         head_only=request.method == "HEAD",

@@ -5,6 +5,9 @@ a `Distribution` whose behaviours hold everything a request needs to know. Goes 
 the path of the setting in the template. The edge refuses to start on a setting that it does not honour; a stand-in
 that quietly ignores a signed cookie or an edge function would pass tests that the real CloudFront fails.
 
+Two settings are read and not enforced, because a laptop cannot tell where a viewer is nor who attacks: geographic
+restrictions and a web ACL. `Distribution.not_enforced` names them, for whoever starts the edge to say so.
+
 Settings that only mean something on the Internet (TLS certificate, price class, HTTP version, access logs to S3,
 viewer protocol policy) are accepted: the edge stands where TLS has already been ended, on a loopback address that
 browsers treat as a secure context, so that "redirect-to-https" has nothing left to redirect.
@@ -17,8 +20,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import managed
+from . import managed, signed
 from .bucket import BucketAccess, CorsRule, read_bucket_access, read_cors_rules
+from .function import FunctionOrigin, read_function_origin
 
 
 class DistributionNotHonoured(Exception):
@@ -38,6 +42,15 @@ class NameSelection:
         if self.mode == "allExcept":
             return name not in self.names
         return self.mode == "all"
+
+
+@dataclass(frozen=True)
+class Forwarded:
+    """What of a request reaches the origin besides what the cache key holds."""
+
+    headers: NameSelection = NameSelection()
+    cookies: NameSelection = NameSelection()
+    query_strings: NameSelection = NameSelection()
 
 
 @dataclass(frozen=True)
@@ -92,12 +105,18 @@ class Origin:
 @dataclass(frozen=True)
 class Behaviour:
     pattern: str
-    origin: Origin
+    origin: Origin | FunctionOrigin
     methods: frozenset[str]
     compress: bool
     cache: CachePolicy
     response_headers: ResponseHeadersPolicy
-    forwards_origin_header: bool
+    forwarded: Forwarded
+    #: Public keys (id -> PEM) of the trusted key groups; None where anybody may come.
+    trusted_keys: Mapping[str, str] | None = None
+
+    @property
+    def forwards_origin_header(self) -> bool:
+        return self.forwarded.headers.selects("origin") or self.cache.headers.selects("origin")
 
 
 @dataclass(frozen=True)
@@ -113,6 +132,7 @@ class Distribution:
     behaviours: tuple[Behaviour, ...]
     default_root_object: str = ""
     errors: Mapping[int, ErrorResponse] = field(default_factory=dict)
+    not_enforced: tuple[str, ...] = ()
 
     def error(self, status: int) -> ErrorResponse | None:
         return self.errors.get(status)
@@ -134,10 +154,6 @@ def _empty(value: object) -> bool:
 
 def _enabled(value: object) -> bool:
     return value in (True, "true")
-
-
-def _no_geo_restriction(value: Any) -> bool:
-    return value.get("GeoRestriction", {}).get("RestrictionType", "none") == "none"
 
 
 _ON_THE_INTERNET_ONLY = {
@@ -162,8 +178,8 @@ _CONFIG = _ON_THE_INTERNET_ONLY | {
     "Enabled": _enabled,
     "OriginGroups": lambda value: not value.get("Items"),
     "Origins": _anything,
-    "Restrictions": _no_geo_restriction,
-    "WebACLId": _empty,
+    "Restrictions": _anything,
+    "WebACLId": _anything,
 }
 _BEHAVIOUR = {
     "AllowedMethods": lambda value: set(value) <= {"GET", "HEAD", "OPTIONS"},
@@ -180,7 +196,7 @@ _BEHAVIOUR = {
     "ResponseHeadersPolicyId": _anything,
     "SmoothStreaming": lambda value: value in (False, "false"),
     "TargetOriginId": _anything,
-    "TrustedKeyGroups": _empty,
+    "TrustedKeyGroups": _anything,
     "TrustedSigners": _empty,
     "ViewerProtocolPolicy": _anything,
 }
@@ -195,6 +211,9 @@ _ORIGIN = {
     "OriginShield": lambda value: not value.get("Enabled"),
     "ResponseCompletionTimeout": _anything,
     "S3OriginConfig": lambda value: not value.get("OriginAccessIdentity"),
+}
+_CUSTOM_ORIGIN = {name: known for name, known in _ORIGIN.items() if name != "S3OriginConfig"} | {
+    "CustomOriginConfig": lambda value: value.get("OriginProtocolPolicy") == "https-only",
 }
 _CACHE_POLICY = {name: _anything for name in ("Name", "Comment", "MinTTL", "DefaultTTL", "MaxTTL")} | {
     "ParametersInCacheKeyAndForwardedToOrigin": _anything
@@ -241,12 +260,17 @@ class _Reader:
             behaviours=tuple(self._behaviours(config, origins, where)),
             default_root_object=config.get("DefaultRootObject", ""),
             errors=_errors(config.get("CustomErrorResponses", []), f"{where}.CustomErrorResponses"),
+            not_enforced=_not_enforced(config),
         )
 
-    def _origins(self, documents: list[dict[str, Any]], where: str) -> dict[str, Origin]:
+    def _origins(self, documents: list[dict[str, Any]], where: str) -> dict[str, Origin | FunctionOrigin]:
         return {document["Id"]: self._origin(document, f"{where}[{index}]") for index, document in enumerate(documents)}
 
-    def _origin(self, document: dict[str, Any], where: str) -> Origin:
+    def _origin(self, document: dict[str, Any], where: str) -> Origin | FunctionOrigin:
+        if "CustomOriginConfig" in document:
+            check(document, _CUSTOM_ORIGIN, where)
+            self._check_access_control(document.get("OriginAccessControlId"), where)
+            return read_function_origin(self.resources, self.physical, document, self.id, where)
         check(document, _ORIGIN, where)
         if not document.get("OriginAccessControlId"):
             raise DistributionNotHonoured(f"{where}: an S3 origin without OriginAccessControlId cannot be read")
@@ -296,7 +320,9 @@ class _Reader:
             raise DistributionNotHonoured(f"{where}: not a managed policy this edge knows: {reference}")
         return known[reference], f"{where}:{known[reference]['Name']}"
 
-    def _behaviours(self, config: Mapping[str, Any], origins: Mapping[str, Origin], where: str) -> list[Behaviour]:
+    def _behaviours(
+        self, config: Mapping[str, Any], origins: Mapping[str, Origin | FunctionOrigin], where: str
+    ) -> list[Behaviour]:
         ordered = [
             self._behaviour(document, document["PathPattern"], origins, f"{where}.CacheBehaviors[{index}]")
             for index, document in enumerate(config.get("CacheBehaviors", []))
@@ -304,21 +330,43 @@ class _Reader:
         default = self._behaviour(config["DefaultCacheBehavior"], "*", origins, f"{where}.DefaultCacheBehavior")
         return [*ordered, default]
 
-    def _behaviour(self, document: Any, pattern: str, origins: Mapping[str, Origin], where: str) -> Behaviour:
+    def _behaviour(
+        self, document: Any, pattern: str, origins: Mapping[str, Origin | FunctionOrigin], where: str
+    ) -> Behaviour:
         check(document, _BEHAVIOUR, where)
         if "CachePolicyId" not in document:
             raise DistributionNotHonoured(f"{where}: needs a CachePolicyId (ForwardedValues is the legacy way)")
         cache = self._cache_policy(document["CachePolicyId"], f"{where}.CachePolicyId")
+        origin = origins[document["TargetOriginId"]]
+        if isinstance(origin, FunctionOrigin) and cache.max_ttl:
+            raise DistributionNotHonoured(f"{where}.CachePolicyId: the local edge does not cache a function's answers")
         forwarded = self._origin_request(document.get("OriginRequestPolicyId"), f"{where}.OriginRequestPolicyId")
         return Behaviour(
             pattern=pattern,
-            origin=origins[document["TargetOriginId"]],
+            origin=origin,
             methods=frozenset(document.get("AllowedMethods", ["GET", "HEAD"])),
             compress=document.get("Compress") in (True, "true") and cache.gzip,
             cache=cache,
             response_headers=self._headers_policy(document.get("ResponseHeadersPolicyId"), where),
-            forwards_origin_header=forwarded.selects("origin") or cache.headers.selects("origin"),
+            forwarded=forwarded,
+            trusted_keys=self._trusted_keys(document.get("TrustedKeyGroups"), f"{where}.TrustedKeyGroups"),
         )
+
+    def _trusted_keys(self, groups: list[Any] | None, where: str) -> dict[str, str] | None:
+        """The public keys that may sign for a behaviour, by the ids that CloudFront (here: the emulator) gave them."""
+        if not groups:
+            return None
+        found: dict[str, str] = {}
+        for group in groups:
+            for reference in self._resource(group, where)["KeyGroupConfig"]["Items"]:
+                pem = self._resource(reference, where)["PublicKeyConfig"]["EncodedKey"]
+                if problem := signed.key_problem(pem):
+                    raise DistributionNotHonoured(f"{where}: {reference}: {problem}")
+                logical = reference.get("Ref") or reference["Fn::GetAtt"][0]
+                if logical not in self.physical:
+                    raise DistributionNotHonoured(f"{where}: no physical id was given for the key {logical}")
+                found[self.physical[logical]] = pem
+        return found
 
     def _cache_policy(self, reference: Any, where: str) -> CachePolicy:
         config, where = self._policy(reference, managed.CACHE_POLICIES, "CachePolicyConfig", where)
@@ -334,11 +382,15 @@ class _Reader:
             query_strings=_selection(key.get("QueryStringsConfig", {}), "QueryStringBehavior", "QueryStrings"),
         )
 
-    def _origin_request(self, reference: Any, where: str) -> NameSelection:
+    def _origin_request(self, reference: Any, where: str) -> Forwarded:
         if not reference:
-            return NameSelection()
+            return Forwarded()
         config, where = self._policy(reference, managed.ORIGIN_REQUEST_POLICIES, "OriginRequestPolicyConfig", where)
-        return _selection(config.get("HeadersConfig", {}), "HeaderBehavior", "Headers", fold=True)
+        return Forwarded(
+            headers=_selection(config.get("HeadersConfig", {}), "HeaderBehavior", "Headers", fold=True),
+            cookies=_selection(config.get("CookiesConfig", {}), "CookieBehavior", "Cookies"),
+            query_strings=_selection(config.get("QueryStringsConfig", {}), "QueryStringBehavior", "QueryStrings"),
+        )
 
     def _headers_policy(self, reference: Any, where: str) -> ResponseHeadersPolicy:
         if not reference:
@@ -354,6 +406,17 @@ class _Reader:
             rules=(*_security_rules(security, where), *map(_custom_rule, custom)),
             removed=frozenset(item["Header"].lower() for item in removed),
         )
+
+
+def _not_enforced(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Settings in use that the edge lets pass, in words for whoever started it."""
+    found = []
+    geo = config.get("Restrictions", {}).get("GeoRestriction", {})
+    if geo.get("RestrictionType", "none") != "none":
+        found.append(f"geographic restriction ({geo['RestrictionType']}: {', '.join(geo.get('Locations', []))})")
+    if config.get("WebACLId"):
+        found.append("web ACL (AWS WAF)")
+    return tuple(found)
 
 
 def _errors(documents: list[dict[str, Any]], where: str) -> dict[int, ErrorResponse]:

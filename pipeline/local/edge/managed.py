@@ -87,4 +87,10 @@ ORIGIN_REQUEST_POLICIES = {
         "CookiesConfig": {"CookieBehavior": "none"},
         "QueryStringsConfig": {"QueryStringBehavior": "none"},
     },
+    "b689b0a8-53d0-40ab-baf2-68738e2966ac": {
+        "Name": "Managed-AllViewerExceptHostHeader",
+        "HeadersConfig": {"HeaderBehavior": "allExcept", "Headers": ["host"]},
+        "CookiesConfig": {"CookieBehavior": "all"},
+        "QueryStringsConfig": {"QueryStringBehavior": "all"},
+    },
 }

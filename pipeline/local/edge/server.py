@@ -81,5 +81,7 @@ class Serving:
         config.graceful_timeout = GRACE_SECONDS
         config.include_server_header = False
         config.keep_alive_timeout = 30
+        # Room for a request that is too large, so that the edge itself can say so.
+        config.h11_max_incomplete_size = 64 * 1024
         self._started.set()
         await hypercorn_serve(self.edge, config, shutdown_trigger=self._stopping.wait)  # type: ignore[arg-type]
