@@ -101,6 +101,10 @@ class Origin:
     access: BucketAccess
     cors_rules: tuple[CorsRule, ...] = ()
 
+    def may_read(self, key: str) -> bool:
+        """Whether the bucket's policy lets CloudFront read what this origin asks for; its path comes before the key."""
+        return self.access.may_read(f"{self.path}/{key}".removeprefix("/"))
+
 
 @dataclass(frozen=True)
 class Behaviour:

@@ -123,7 +123,7 @@ class Library:
         return "Hit" if here else "Miss"
 
     async def _refresh(self, wanted: Wanted, stale: Entry | None) -> tuple[Entry, str]:
-        if not wanted.behaviour.origin.access.may_read(wanted.key):
+        if not wanted.behaviour.origin.may_read(wanted.key):
             return self._keep_error(wanted, 403, {}, _error_text("AccessDenied", "Access Denied")), "Error"
         try:
             return await self._ask(wanted, stale)

@@ -25,7 +25,8 @@ def start(origin: StubS3, tmp_path: Path) -> Iterator[Callable[..., httpx.Client
     running: list[tuple[Serving, httpx.Client]] = []
 
     def _start(document: dict[str, Any] | None = None, **options: Any) -> httpx.Client:
-        edge = Edge(document or template(), PHYSICAL, origin.url, tmp_path / "edge", **options)
+        physical = options.pop("physical", PHYSICAL)
+        edge = Edge(document or template(), physical, origin.url, tmp_path / "edge", **options)
         serving = serve(edge)
         client = httpx.Client(base_url=serving.url, trust_env=False, headers={"accept-encoding": "identity"})
         client.serving = serving  # type: ignore[attr-defined]

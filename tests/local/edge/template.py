@@ -47,13 +47,13 @@ def _headers_policy(cache_control: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def _behaviour(cache: str, headers: str, pattern: str | None = None) -> dict[str, Any]:
+def _behaviour(cache: str, headers: str, pattern: str | None = None, origin: str = "site") -> dict[str, Any]:
     found: dict[str, Any] = {
         "AllowedMethods": ["GET", "HEAD", "OPTIONS"],
         "CachePolicyId": {"Ref": cache},
         "Compress": True,
         "ResponseHeadersPolicyId": {"Ref": headers},
-        "TargetOriginId": "outputs",
+        "TargetOriginId": origin,
         "ViewerProtocolPolicy": "redirect-to-https",
     }
     return found | ({"PathPattern": pattern} if pattern else {})
@@ -87,14 +87,26 @@ _STATEMENTS = [
         "Resource": [_ARN, _under("*")],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     },
-    _grant("s3:GetObject", [_under("a/*"), _under("index.html"), _under("player/*"), _under("errors/*")]),
+    _grant("s3:GetObject", [_under("a/*"), _under("site/*")]),
     _grant("s3:ListBucket", _ARN),
 ]
 
+
+def _origin(name: str, path: str = "") -> dict[str, Any]:
+    """Two ways into one bucket: films, and the page, which cannot reach films whatever is asked of it."""
+    return {
+        "DomainName": {"Fn::GetAtt": ["Outputs", "RegionalDomainName"]},
+        "Id": name,
+        "OriginAccessControlId": {"Fn::GetAtt": ["AccessControl", "Id"]},
+        "OriginPath": path,
+        "S3OriginConfig": {"OriginAccessIdentity": ""},
+    }
+
+
 _DISTRIBUTION = {
     "CacheBehaviors": [
-        _behaviour("Immutable", "ImmutableHeaders", "/a/*/v/*"),
-        _behaviour("Pointers", "PointerHeaders", "/a/*"),
+        _behaviour("Immutable", "ImmutableHeaders", "/a/*/v/*", "outputs"),
+        _behaviour("Pointers", "PointerHeaders", "/a/*", "outputs"),
         _behaviour("Immutable", "ImmutableHeaders", "/player/*"),
     ],
     "DefaultCacheBehavior": _behaviour("Page", "PageHeaders"),
@@ -106,14 +118,7 @@ _DISTRIBUTION = {
     "Enabled": True,
     "HttpVersion": "http2and3",
     "IPV6Enabled": True,
-    "Origins": [
-        {
-            "DomainName": {"Fn::GetAtt": ["Outputs", "RegionalDomainName"]},
-            "Id": "outputs",
-            "OriginAccessControlId": {"Fn::GetAtt": ["AccessControl", "Id"]},
-            "S3OriginConfig": {"OriginAccessIdentity": ""},
-        }
-    ],
+    "Origins": [_origin("outputs"), _origin("site", "/site")],
 }
 
 _TEMPLATE: dict[str, Any] = {
@@ -155,3 +160,19 @@ def template() -> dict[str, Any]:
 
 def distribution_config(document: dict[str, Any]) -> dict[str, Any]:
     return document["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
+
+
+def private_template(keys: dict[str, str]) -> dict[str, Any]:
+    """The same distribution with films behind a trusted key group: logical id of each key -> its public PEM."""
+    document = template()
+    for name, pem in keys.items():
+        config = {"CallerReference": name, "EncodedKey": pem, "Name": name}
+        document["Resources"][name] = {
+            "Type": "AWS::CloudFront::PublicKey",
+            "Properties": {"PublicKeyConfig": config},
+        }
+    group = {"Items": [{"Ref": name} for name in keys], "Name": "films"}
+    document["Resources"]["Keys"] = {"Type": "AWS::CloudFront::KeyGroup", "Properties": {"KeyGroupConfig": group}}
+    for behaviour in distribution_config(document)["CacheBehaviors"][:2]:
+        behaviour["TrustedKeyGroups"] = [{"Ref": "Keys"}]
+    return document

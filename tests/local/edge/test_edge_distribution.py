@@ -24,7 +24,7 @@ def test_policies_and_origin_are_followed_to_their_resources() -> None:
     first, second, *_ = read(template()).behaviours
     assert (first.cache.default_ttl, second.cache.default_ttl) == (31536000, 2)
     assert first.origin.bucket == BUCKET
-    assert first.origin.access.readable == ("a/*", "index.html", "player/*", "errors/*")
+    assert first.origin.access.readable == ("a/*", "site/*")
     assert first.origin.access.may_list
 
 
@@ -53,18 +53,16 @@ def _in_origin(**changes: Any) -> Callable[[dict[str, Any]], None]:
 NOT_HONOURED = [
     (_in_default(LambdaFunctionAssociations=[{"EventType": "viewer-request"}]), "LambdaFunctionAssociations"),
     (_in_default(FunctionAssociations=[{"EventType": "viewer-request"}]), "FunctionAssociations"),
-    (_in_default(TrustedKeyGroups=[{"Ref": "Keys"}]), "TrustedKeyGroups"),
+    (_in_default(TrustedKeyGroups=[{"Ref": "NoKeys"}]), "TrustedKeyGroups"),
     (_in_default(TrustedSigners=["self"]), "TrustedSigners"),
     (_in_default(ForwardedValues={"QueryString": True}), "ForwardedValues"),
     (_in_default(AllowedMethods=["GET", "HEAD", "PUT"]), "AllowedMethods"),
     (_in_default(SomethingNew=1), "SomethingNew"),
     (_in_default(CachePolicyId="00000000-0000-0000-0000-000000000000"), "CachePolicyId"),
     (_in_default(CachePolicyId={"Fn::ImportValue": "x"}), "CachePolicyId"),
-    (_in_config(WebACLId="arn:x"), "WebACLId"),
     (_in_config(Enabled=False), "Enabled"),
-    (_in_config(Restrictions={"GeoRestriction": {"RestrictionType": "whitelist"}}), "Restrictions"),
     (_in_config(OriginGroups={"Items": [1], "Quantity": 1}), "OriginGroups"),
-    (_in_origin(CustomOriginConfig={}), "CustomOriginConfig"),
+    (_in_origin(CustomOriginConfig={}), "S3OriginConfig"),
     (_in_origin(OriginAccessControlId=""), "OriginAccessControlId"),
     (_in_origin(DomainName="example.com"), "DomainName"),
     (_in_origin(DomainName={"Fn::GetAtt": ["Distribution", "DomainName"]}), "DomainName"),
@@ -77,6 +75,14 @@ def test_a_setting_the_edge_does_not_honour_is_named(spoil: Callable[[dict[str, 
     spoil(document)
     with pytest.raises(DistributionNotHonoured, match=rf"Distribution.*{setting}"):
         read(document)
+
+
+def test_what_a_laptop_cannot_judge_is_let_pass_and_named() -> None:
+    document = template()
+    geo = {"GeoRestriction": {"RestrictionType": "whitelist", "Locations": ["CH", "DE"]}}
+    _in_config(Restrictions=geo, WebACLId="arn:x")(document)
+    assert read(document).not_enforced == ("geographic restriction (whitelist: CH, DE)", "web ACL (AWS WAF)")
+    assert read(template()).not_enforced == ()
 
 
 def test_server_timing_is_refused_by_its_path() -> None:
