@@ -116,12 +116,16 @@ def x264_options(place: str, settings: Mapping[str, Any], picture: Picture, rate
     return options
 
 
-def cmaf_options(cmaf: Mapping[str, Any], rate: Fraction, gop: int) -> dict[str, Any]:
-    """A fragmented MP4 of its own: a fragment at every GOP and, in longer GOPs, whenever FragmentLength is full."""
+def fragment_options(cmaf: Mapping[str, Any], rate: Fraction, gop: int) -> dict[str, Any]:
+    """A fragmented MP4 of its own: a fragment at every GOP and, in longer GOPs, whenever FragmentLength is full.
+
+    `cmaf` is empty for a picture that is not cut into segments."""
     options: dict[str, Any] = {
         "movflags": "+frag_keyframe+empty_moov+default_base_moof+negative_cts_offsets",
         "video_track_timescale": timescale(rate),
     }
+    if not cmaf:
+        return options
     frames = round(cmaf.get("FragmentLength", 2) * rate)
     if frames < gop:
         options["frag_duration"] = int((frames - Fraction(1, 2)) / rate * 1_000_000)
@@ -137,8 +141,55 @@ def timescale(rate: Fraction) -> int:
     return rate.numerator * (1 if rate.numerator >= 10_000 else 1000)
 
 
-def aac_options(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {"c:a": "aac", "b:a": settings["Bitrate"], "profile:a": "aac_low"}
+# Options that say how the encoded picture is cut, not what it looks like.
+_CUTTING = ("movflags", "frag_duration")
+
+
+def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two outputs want the same bits, however they are cut."""
+    return all(one.get(name) == other.get(name) for name in {*one, *other} if name not in _CUTTING)
+
+
+def highest_rate(options: Mapping[str, Any]) -> int:
+    return int(options["maxrate"])
+
+
+# --- sound -----------------------------------------------------------------------------------------------------------
+
+HE_AAC = ("HEV1", "HEV2")
+LOCAL_WARNING = 900_001  # not one of MediaConvert's: what the local engine does in another way, and says
+_AUDIO_SETTINGS = {"AAC": "AacSettings"}
+
+
+def audio_settings(codec: Mapping[str, Any]) -> Mapping[str, Any]:
+    return codec[_AUDIO_SETTINGS[codec["Codec"]]]
+
+
+def channel_layout(codec: Mapping[str, Any], channels: int) -> str:
+    return CHANNELS[audio_settings(codec)["CodingMode"]]
+
+
+def audio_options(codec: Mapping[str, Any]) -> dict[str, Any]:
+    return {"c:a": "aac", "b:a": audio_settings(codec)["Bitrate"], "profile:a": "aac_low"}
+
+
+def he_aac_warning(place: str, settings: Mapping[str, Any]) -> str:
+    return (
+        f"{place}: no build of ffmpeg encodes HE-AAC ({settings['CodecProfile']}); encoded as AAC-LC at the same "
+        f"{settings['Bitrate']} bits per second, which sounds duller than MediaConvert's."
+    )
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+MOVIES = {"MP4": ("mp4", "mp4"), "MOV": ("mov", "mov")}  # extension, ffmpeg's muxer
+
+
+def movie_options(container: Mapping[str, Any]) -> dict[str, Any]:
+    settings = container.get("Mp4Settings", {})
+    index_first = container["Container"] == "MP4" and settings.get("MoovPlacement", "PROGRESSIVE_DOWNLOAD") != "NORMAL"
+    # A progressive MP4 must start before it has been fetched.
+    return {"movflags": "+faststart"} if index_first else {}
 
 
 def jpeg_quality(quality: int) -> int:

@@ -18,9 +18,18 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.mediaconvert import cmaf, ffmpeg, manifests
+from pipeline.local.mediaconvert import cmaf, ffmpeg, loudness, manifests, remux
 from pipeline.local.mediaconvert.manifests import PackagedAudio, PackagedTiles, PackagedVideo
-from pipeline.local.mediaconvert.planned import Capture, CmafGroup, EnginePlan, FileGroup, Movie, Tiles, Warned
+from pipeline.local.mediaconvert.planned import (
+    Analysis,
+    Capture,
+    CmafGroup,
+    EnginePlan,
+    FileGroup,
+    Movie,
+    Tiles,
+    Warned,
+)
 from pipeline.local.mediaconvert.probe import SourceFacts
 from pipeline.local.mediaconvert.transfer import Uploader
 
@@ -33,6 +42,13 @@ class EngineFailed(Exception):
     def __init__(self, code: int, message: str, detail: str = "") -> None:
         super().__init__(f"{code}: {message}")
         self.code, self.message, self.detail = code, message, detail
+
+
+def analyse(analysis: Analysis, facts: SourceFacts, work: Path) -> dict[Any, loudness.Measured]:
+    """Measure what the job's plan depends on: the loudness of each sound that is to be corrected."""
+    finished = ffmpeg.transcode(analysis.arguments, work, analysis.limits)
+    _check_exit(finished, facts)
+    return {chain: loudness.read(work, stem, chain.loudness) for stem, chain in analysis.loudness_files.items()}
 
 
 def run(
@@ -55,9 +71,14 @@ def run(
     _check_exit(finished, facts)
     for packager in packagers:
         packager.finish()
-    made = _made_seconds(packagers, plan, work)
+    movies = [movie for group in plan.groups if isinstance(group, FileGroup) for movie in group.movies]
+    lengths = {movie.file: remux.seconds(movie, work) for movie in movies}
+    made = _made_seconds(packagers, lengths, plan)
     for warned in (*plan.warnings, *_compare_with_promise(made, plan, facts, finished)):
         on_warning(warned)
+    for movie in movies:
+        remuxed = ffmpeg.transcode(remux.arguments(movie, lengths[movie.file], work), work, plan.limits)
+        _check_exit(remuxed, facts)
     details = {packager.group.index: packager.details() for packager in packagers}
     for group in plan.groups:
         if isinstance(group, FileGroup):
@@ -96,10 +117,8 @@ def _truncated(facts: SourceFacts, detail: str) -> EngineFailed:
     return EngineFailed(1076, f"Demuxer: [ReadPacketData File read failed - {where}. Is file truncated?]", detail)
 
 
-def _made_seconds(packagers: list[Packager], plan: EnginePlan, work: Path) -> Fraction:
-    movies = [movie for group in plan.groups if isinstance(group, FileGroup) for movie in group.movies]
-    ends = [packager.seconds for packager in packagers]
-    ends += [cmaf.picture_seconds(work / movie.rendition.file) for movie in movies]
+def _made_seconds(packagers: list[Packager], movies: dict[str, Fraction], plan: EnginePlan) -> Fraction:
+    ends = [packager.seconds for packager in packagers] + list(movies.values())
     return max(ends) if ends else Fraction(plan.duration or 0)
 
 
@@ -280,7 +299,7 @@ def _output_detail(track: cmaf.Track) -> dict[str, Any]:
 
 def _upload_files(group: FileGroup, work: Path, uploader: Uploader, made: Fraction) -> dict[str, Any]:
     details = {capture.output: _upload_captures(group, capture, work, uploader, made) for capture in group.captures}
-    details |= {movie.rendition.output: _upload_movie(group, movie, work, uploader) for movie in group.movies}
+    details |= {movie.output: _upload_movie(group, movie, work, uploader) for movie in group.movies}
     return {"type": "FILE_GROUP", "outputDetails": [details[output] for output in sorted(details)]}
 
 
@@ -298,14 +317,12 @@ def _upload_captures(
 
 
 def _upload_movie(group: FileGroup, movie: Movie, work: Path, uploader: Uploader) -> dict[str, Any]:
-    rendition = movie.rendition
-    path, key = work / rendition.file, f"{group.prefix}{rendition.name}.mp4"
+    path, key = work / movie.file, f"{group.prefix}{movie.name}.{movie.extension}"
     uploader.submit_file(group.bucket, key, path)
-    seconds = cmaf.picture_seconds(path)
-    width, height = rendition.picture.frame
-    rate = int(path.stat().st_size * 8 / seconds) if seconds else 0
-    return {
-        "outputFilePaths": [f"s3://{group.bucket}/{key}"],
-        "durationInMs": round(seconds * 1000),
-        "videoDetails": {"widthInPx": width, "heightInPx": height, "averageBitrate": rate},
-    }
+    seconds = remux.seconds(movie, work)
+    detail = {"outputFilePaths": [f"s3://{group.bucket}/{key}"], "durationInMs": round(seconds * 1000)}
+    if movie.video:
+        width, height = movie.video.picture.frame
+        rate = int(path.stat().st_size * 8 / seconds) if seconds else 0
+        detail["videoDetails"] = {"widthInPx": width, "heightInPx": height, "averageBitrate": rate}
+    return detail

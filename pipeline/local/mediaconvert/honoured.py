@@ -79,6 +79,8 @@ REQUEST = (
     Row("SimulateReservedQueue", only("DISABLED"), "there are no reserved queues"),
 )
 
+AAC_RATES = (8000, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000)
+
 # --- the settings ------------------------------------------------------------------------------------------------
 
 JOB = (
@@ -86,13 +88,24 @@ JOB = (
     Row("TimecodeConfig.Source", only("ZEROBASED", "EMBEDDED"), "no timecode is written, so its start has no effect"),
 )
 
+_REMIX = _under(
+    "RemixSettings",
+    Row("ChannelsIn", ANY, "what is there is what counts"),
+    Row("ChannelsOut", only(1, 2, 6), "mono, stereo or 5.1"),
+    Row("ChannelMapping.OutputChannels[].InputChannels[]", ANY, "decibels; -60 is silence"),
+    Row("ChannelMapping.OutputChannels[].InputChannelsFineTune[]", ANY, "decibels; -60 is silence"),
+)
+
 _AUDIO_SELECTOR = _under(
     "AudioSelectors{}",
     Row("DefaultSelection", ANY, "with one input the named selector always exists"),
-    Row("SelectorType", only("TRACK"), "the only selection the engine makes"),
-    Row("Tracks", where("one track number", lambda value: len(value) == 1), "counted from 1 among the audio tracks"),
-    Row("Tracks[]", ANY, "the first audio track when left out"),
-    Row("Offset", only(0), "no shift against the picture"),
+    Row("SelectorType", only("TRACK", "LANGUAGE_CODE"), "by number or by language"),
+    Row("Tracks", where("any", lambda value: True), "the channels of several tracks follow each other"),
+    Row("Tracks[]", ANY, "counted from 1 among the audio tracks; the first when left out"),
+    Row("LanguageCode", ANY, "the first track in that language"),
+    Row("CustomLanguageCode", ANY, "the first track in that language"),
+    Row("Offset", ANY, "milliseconds against the picture"),
+    *_REMIX,
     Row("ProgramSelection", only(0, 1), "matters to Dolby E only"),
     Row("AudioDurationCorrection", only("DISABLED"), "timestamps are always followed"),
 )
@@ -172,7 +185,7 @@ GROUP = _under(
     Row("CustomName", ANY, "kept and shown"),
     *_under(
         "OutputGroupSettings",
-        Row("Type", only("CMAF_GROUP_SETTINGS", "FILE_GROUP_SETTINGS"), "FILE for frame captures and MP4s"),
+        Row("Type", only("CMAF_GROUP_SETTINGS", "FILE_GROUP_SETTINGS"), "FILE for frame captures, MP4 and MOV"),
         *_CMAF_GROUP,
         Row("FileGroupSettings.Destination", ANY, "as in a CMAF group"),
     ),
@@ -180,8 +193,28 @@ GROUP = _under(
 
 _CONTAINER = _under(
     "ContainerSettings",
-    Row("Container", only("CMFC", "RAW", "MP4"), "CMFC in CMAF groups; in file groups RAW for captures, MP4 for films"),
-    Row("Mp4Settings.MoovPlacement", ANY, "the index first unless NORMAL"),
+    Row(
+        "Container",
+        only("CMFC", "RAW", "MP4", "MOV"),
+        "CMFC in CMAF groups; in file groups RAW for captures, the rest for films",
+    ),
+    *_under(
+        "Mp4Settings",
+        Row("MoovPlacement", ANY, "the index first unless NORMAL"),
+        Row("AudioDuration", ANY, "sound ends with the picture, to the packet"),
+        Row("CslgAtom", only("EXCLUDE"), "none is written, also when left out"),
+        Row("CttsVersion", only(0), "an edit list instead of negative offsets"),
+        Row("FreeSpaceBox", only("EXCLUDE"), "none is written"),
+        Row("C2paManifest", only("EXCLUDE"), "no provenance signature"),
+    ),
+    *_under(
+        "MovSettings",
+        Row("AudioDuration", ANY, "sound ends with the picture, to the packet"),
+        Row("ClapAtom", only("EXCLUDE"), "none is written, also when left out"),
+        Row("CslgAtom", only("EXCLUDE"), "none is written, also when left out"),
+        Row("PaddingControl", only("NONE"), "no free space is added"),
+        Row("Reference", only("SELF_CONTAINED"), "one file"),
+    ),
     *_under(
         "CmfcSettings",
         Row("AudioGroupId", ANY, "GROUP-ID of an audio rendition"),
@@ -306,7 +339,18 @@ _AUDIO = _under(
     Row("LanguageCode", ANY, "by LanguageCodeControl"),
     Row("CustomLanguageCode", ANY, "by LanguageCodeControl"),
     Row("LanguageCodeControl", ANY, "the input's language first, or always the configured one"),
-    Row("StreamName", ANY, "the rendition's name in the playlists"),
+    Row("StreamName", ANY, "the rendition's name in the playlists, the track's in files"),
+    *_REMIX,
+    *_under(
+        "AudioNormalizationSettings",
+        Row("Algorithm", ANY, "ITU_BS_1770_1 is measured without gates, 2 to 4 with them"),
+        Row("AlgorithmControl", ANY, "CORRECT_AUDIO: one gain for the whole sound; MEASURE_ONLY changes nothing"),
+        Row("TargetLkfs", ANY, "reached within 0.5 LU; -24 when left out"),
+        Row("CorrectionGateLevel", ANY, "a sound quieter than this is left as it is"),
+        Row("TruePeakLimiterThreshold", ANY, "a limiter holds it where the gain would exceed it; 0 when left out"),
+        Row("PeakCalculation", ANY, "matters to the log only"),
+        Row("LoudnessLogging", only("DONT_LOG"), "no log is written"),
+    ),
     *_under(
         "CodecSettings",
         Row("Codec", only("AAC"), "the only one yet"),
@@ -319,8 +363,12 @@ _AUDIO = _under(
                 "mixed down or up",
                 needed=True,
             ),
-            Row("SampleRate", only(32000, 44100, 48000), "resampled", needed=True),
-            Row("CodecProfile", only("LC"), "no build of ffmpeg has HE-AAC"),
+            Row("SampleRate", only(*AAC_RATES), "resampled", needed=True),
+            Row(
+                "CodecProfile",
+                only("LC", "HEV1", "HEV2"),
+                "no build of ffmpeg has HE-AAC: HEV1 and HEV2 become LC, with warning 900001 in the job",
+            ),
             Row("RateControlMode", only("CBR"), "a constant rate, as nearly as ffmpeg's encoder keeps it"),
             Row("RawFormat", only("NONE"), "always in a container"),
             Row("Specification", only("MPEG4"), "MPEG-4 AAC"),
@@ -383,20 +431,30 @@ def refusals(request: Mapping[str, Any]) -> list[str]:
     ]
 
 
+_FILES = {  # codecs of a file group's pictures, and the containers they go into; None is sound alone
+    "FRAME_CAPTURE": ("RAW",),
+    "H_264": ("MP4", "MOV"),
+    None: ("MP4", "MOV"),
+}
+
+
 def _files_not_made(settings: Mapping[str, Any]) -> Iterator[str]:
-    """File groups hold frame captures and films with a picture and at most one sound, in MP4."""
+    """File groups hold frame captures and films, and each codec has its containers."""
     for place, group, output in _outputs(settings):
         if group.get("OutputGroupSettings", {}).get("Type") != "FILE_GROUP_SETTINGS":
             continue
         codec = output.get("VideoDescription", {}).get("CodecSettings", {}).get("Codec")
         container = output.get("ContainerSettings", {}).get("Container")
         refused = "is not honoured by the local engine in a file group"
-        if codec not in ("FRAME_CAPTURE", "H_264"):
-            yield f"{place}.VideoDescription.CodecSettings.Codec: {codec} {refused} (honoured: FRAME_CAPTURE, H_264)"
-        elif codec == "H_264" and container != "MP4":
-            yield f"{place}.ContainerSettings.Container: {container} {refused} with H_264 (honoured: MP4)"
-        elif len(output.get("AudioDescriptions", [])) > 1:
-            yield f"{place}.AudioDescriptions: more than one {refused} (honoured: none or one)"
+        if codec not in _FILES:
+            names = ", ".join(name for name in _FILES if name)
+            yield f"{place}.VideoDescription.CodecSettings.Codec: {codec} {refused} (honoured: {names})"
+        elif container not in _FILES[codec]:
+            names = ", ".join(_FILES[codec])
+            yield (
+                f"{place}.ContainerSettings.Container: {container} {refused} with {codec or 'sound alone'} "
+                f"(honoured: {names})"
+            )
 
 
 def _outputs(settings: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:

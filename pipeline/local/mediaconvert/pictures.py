@@ -19,7 +19,7 @@ import ffmpeg as graph
 
 from pipeline.local.mediaconvert import encoders, geometry
 from pipeline.local.mediaconvert.ffmpeg import INPUT_GUARDS
-from pipeline.local.mediaconvert.planned import Capture, Picture, Tiles, VideoRendition
+from pipeline.local.mediaconvert.planned import Capture, Picture, Tiles, VideoEncode
 from pipeline.local.mediaconvert.probe import VideoTrack
 
 SOURCE = "source"  # the name every input has in the working directory, so that no user's text reaches the command
@@ -45,11 +45,10 @@ def outputs(
     track: VideoTrack,
     wishes: Wishes,
     size: tuple[Fraction, Fraction],
-    video: list[VideoRendition],
+    video: list[VideoEncode],
     captures: list[Capture | Tiles],
-    sounds: Mapping[str, Any],
 ) -> list[Any]:
-    """`size` is the source's, upright, in square pixels; `sounds` are the streams that files with a picture take."""
+    """`size` is the source's, upright, in square pixels."""
     rate = max((rendition.frame_rate for rendition in video), default=track.frame_rate or Fraction(25))
     stream = _deinterlaced(source()[str(track.index)], track, wishes, rate)
     stream = stream.filter("fps", fps=_ratio(rate), start_time=0)
@@ -66,8 +65,8 @@ def outputs(
         for taker, branch in zip(takers, split(stream, len(takers), "split"), strict=True):
             if taker is None:
                 stream = branch
-            elif isinstance(taker, VideoRendition):
-                made.append(_encoded(branch, taker, rate, sounds.get(taker.file)))
+            elif isinstance(taker, VideoEncode):
+                made.append(_encoded(branch, taker, rate))
             elif isinstance(taker, Tiles):
                 made.append(_tiled(branch, taker, step.size, rate))
             else:
@@ -89,11 +88,11 @@ def split(stream: Any, count: int, name: str) -> list[Any]:
 @dataclasses.dataclass
 class _Step:
     size: tuple[int, int]
-    video: list[VideoRendition] = dataclasses.field(default_factory=list)
+    video: list[VideoEncode] = dataclasses.field(default_factory=list)
     captures: list[Capture | Tiles] = dataclasses.field(default_factory=list)
 
 
-def _cascade(video: list[VideoRendition], captures: list[Capture | Tiles], source: tuple[int, int]) -> list[_Step]:
+def _cascade(video: list[VideoEncode], captures: list[Capture | Tiles], source: tuple[int, int]) -> list[_Step]:
     """The sizes to scale to, largest first, each with the outputs that take it.
 
     A capture takes the smallest step that is not smaller than itself and is scaled after its frames are picked; it
@@ -203,13 +202,12 @@ def output_colors(track: VideoTrack) -> dict[str, str]:
 # --- the ends --------------------------------------------------------------------------------------------------------
 
 
-def _encoded(stream: Any, rendition: VideoRendition, rate: Fraction, sound: Any) -> Any:
-    if rendition.frame_rate != rate:
-        stream = stream.filter("fps", fps=_ratio(rendition.frame_rate))
-    stream = _framed(stream, rendition.picture).filter("setsar", "1")
-    streams = [stream] if sound is None else [stream, sound]
+def _encoded(stream: Any, encode: VideoEncode, rate: Fraction) -> Any:
+    if encode.frame_rate != rate:
+        stream = stream.filter("fps", fps=_ratio(encode.frame_rate))
+    stream = _framed(stream, encode.picture).filter("setsar", "1")
     fixed = {"f": "mp4", "fps_mode": "passthrough", "write_tmcd": 0}
-    return graph.output(*streams, rendition.file, **fixed, **encoders.CLEAN, **rendition.options)
+    return graph.output(stream, encode.file, **fixed, **encoders.CLEAN, **encode.options)
 
 
 def _captured(stream: Any, capture: Capture, size: tuple[int, int]) -> Any:

@@ -5,9 +5,10 @@ relative to the job's working directory. Nothing is read, run or written here. W
 MediaConvert's code: 1020 no picture for a video output, 1021 no sound for an audio output, 1030 a codec we do not
 decode, 1040 settings that do not go together.
 
-One command does the whole job, because decoding is paid once then. Each x264 writes a fragmented MP4 that cmaf.py cuts
-into segments without copying; audio is encoded once, however many renditions play with it. How the picture is scaled
-is in pictures.py, what the encoders are told in encoders.py.
+One command does the whole job, because decoding is paid once then. Each picture and each sound is encoded once, into
+a fragmented MP4 of its own, however many outputs show it: cmaf.py cuts those into segments without copying, remux.py
+copies them into files. How the picture is scaled is in pictures.py, how sounds are found in sounds.py, what the
+encoders are told in encoders.py. What must be measured first is found by a command of its own (`analysis_of`).
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from urllib.parse import urlsplit
 
 import ffmpeg as graph
 
-from pipeline.local.mediaconvert import encoders, geometry, pictures, probe, trickplay
+from pipeline.local.mediaconvert import encoders, geometry, pictures, probe, sounds, trickplay
 from pipeline.local.mediaconvert.ffmpeg import Limits
-from pipeline.local.mediaconvert.languages import bcp47, iso639_2, language_name
+from pipeline.local.mediaconvert.languages import language_name
+from pipeline.local.mediaconvert.loudness import Measured
 from pipeline.local.mediaconvert.planned import (
+    Analysis,
     AudioRendition,
     Capture,
     CmafGroup,
@@ -31,66 +34,69 @@ from pipeline.local.mediaconvert.planned import (
     FileGroup,
     JobRefused,
     Movie,
+    MovieSound,
     Picture,
     Tiles,
+    VideoEncode,
     VideoRendition,
     Warned,
 )
-from pipeline.local.mediaconvert.probe import AudioTrack, SourceFacts, VideoTrack
+from pipeline.local.mediaconvert.probe import SourceFacts, VideoTrack
+from pipeline.local.mediaconvert.sounds import Chain, Sounds
 
-SOUND_MARGIN_SECONDS = 2  # silence beyond the expected end; what is too much is cut when the real end is known
 UNKNOWN_DURATION_SECONDS = 6 * 3600
 SILENCE_ADDED = "MediaConvert added at least 100 milliseconds of audio silence to keep audio and video in sync."
 SOUND_DROPPED = "MediaConvert dropped at least 100 milliseconds of audio to align audio and video."
 
 
-def plan_job(settings: Mapping[str, Any], facts: SourceFacts, cpus: int = 2) -> EnginePlan:
-    return _Planner(settings, facts, cpus).plan()
+def analysis_of(settings: Mapping[str, Any], facts: SourceFacts, cpus: int = 2) -> Analysis | None:
+    """What to measure before `plan_job`, None when there is nothing."""
+    return _Planner(settings, facts, cpus).analysis()
 
 
-@dataclasses.dataclass(frozen=True)
-class _Sound:
-    """A sound to encode: into a file of its own, or into the movie of that name."""
-
-    file: str
-    track: AudioTrack
-    settings: Mapping[str, Any]
-    movie: bool
-
-    @property
-    def chain(self) -> tuple[int, int, str]:
-        """What decides the filters: sounds that agree in this share them."""
-        return self.track.index, self.settings["SampleRate"], self.settings["CodingMode"]
+def plan_job(
+    settings: Mapping[str, Any], facts: SourceFacts, cpus: int = 2, measured: Mapping[Chain, Measured] | None = None
+) -> EnginePlan:
+    """`measured`: the result of `analysis_of`, for every sound whose loudness is to be corrected."""
+    return _Planner(settings, facts, cpus).plan(measured or {})
 
 
 class _Planner:
-    """Holds what every step needs to see: the settings, the source, and the sounds found necessary so far."""
+    """Holds what every step needs to see: the settings, the source, and what was found necessary to encode so far."""
 
     def __init__(self, settings: Mapping[str, Any], facts: SourceFacts, cpus: int) -> None:
         self.settings, self.source, self.facts, self.cpus = settings, settings["Inputs"][0], facts, cpus
         self.url = self.source.get("FileInput", "")
-        self.sounds: list[_Sound] = []
+        self.sounds = Sounds(self.source, facts)
+        self.encodes: list[VideoEncode] = []
+        self.warnings: list[Warned] = []
 
-    def plan(self) -> EnginePlan:
-        groups = tuple(self._group(index, group) for index, group in enumerate(self.settings["OutputGroups"]))
-        streams = [rendition for group in groups if isinstance(group, CmafGroup) for rendition in group.video]
-        files = [group for group in groups if isinstance(group, FileGroup)]
-        video = [*streams, *(movie.rendition for group in files for movie in group.movies)]
-        captures = [capture for group in files for capture in group.captures]
+    def analysis(self) -> Analysis | None:
+        self._groups()
+        outputs, stems = sounds.measurements(self.sounds.all)
+        if not outputs:
+            return None
+        return Analysis(_arguments(outputs), stems, self._limits(self._duration(has_picture=False)))
+
+    def plan(self, measured: Mapping[Chain, Measured]) -> EnginePlan:
+        groups = self._groups()
+        captures = [capture for group in groups if isinstance(group, FileGroup) for capture in group.captures]
         captures += [tiles for group in groups if isinstance(group, CmafGroup) for tiles in group.tiles]
-        duration = self._duration(bool(video or captures))
-        sounds = self._sound_streams(duration if video else None)
-        outputs = [*self._pictures(video, captures, sounds), *self._sound_files(sounds)]
-        job = graph.merge_outputs(*outputs) if len(outputs) > 1 else outputs[0]
-        arguments = tuple(job.get_args())
+        has_picture = bool(self.encodes or captures)
+        duration = self._duration(has_picture)
+        heard = sounds.streams(self.sounds.all, duration if self.encodes else None, measured)
+        arguments = _arguments([*self._pictures(captures), *self._sound_files(heard)])
         return EnginePlan(
             arguments=arguments,
             groups=groups,
             duration=duration,
-            limits=self._limits(duration, video),
+            limits=self._limits(duration),
             filters=frozenset(name for name in pictures.RARE_FILTERS if any(f"]{name}=" in a for a in arguments)),
-            warnings=tuple(self._length_warnings(bool(video))),
+            warnings=(*self.warnings, *self._length_warnings()),
         )
+
+    def _groups(self) -> tuple[CmafGroup | FileGroup, ...]:
+        return tuple(self._group(index, group) for index, group in enumerate(self.settings["OutputGroups"]))
 
     # --- groups ------------------------------------------------------------------------------------------------------
 
@@ -110,7 +116,8 @@ class _Planner:
             place = f"OutputGroups[{index}].Outputs[{number}]"
             name = base + output.get("NameModifier", "")
             if "VideoDescription" in output:
-                video.append(self._cmaf_video(place, f"video-{index}-{number}.mp4", number, name, output, settings))
+                file = f"video-{index}-{number}.mp4"
+                video.append(self._rendition(place, file, number, name, output, settings))
             else:
                 audio.append(self._cmaf_audio(place, number, name, output))
         seconds = Fraction(settings.get("SegmentLength", 10))
@@ -140,10 +147,11 @@ class _Planner:
         for number, output in enumerate(group["Outputs"]):
             place = f"OutputGroups[{index}].Outputs[{number}]"
             name = base + output.get("NameModifier", "")
-            if output["VideoDescription"]["CodecSettings"]["Codec"] == "FRAME_CAPTURE":
+            codec = output.get("VideoDescription", {}).get("CodecSettings", {}).get("Codec")
+            if codec == "FRAME_CAPTURE":
                 captures.append(self._capture(place, f"capture-{index}-{number}", number, name, output))
             else:
-                movies.append(self._movie(place, f"movie-{index}-{number}.mp4", number, name, output))
+                movies.append(self._movie(place, f"{index}-{number}", number, name, output))
         return FileGroup(index=index, bucket=bucket, prefix=prefix, captures=tuple(captures), movies=tuple(movies))
 
     def _destination(self, url: str, index: int) -> tuple[str, str, str]:
@@ -162,7 +170,7 @@ class _Planner:
             raise JobRefused(
                 1020,
                 f"Your input file [{self.url}] doesn't have video that the transcoder can consume ({place} is a video "
-                f"output; the file has {_tracks_in_words(self.facts)}).",
+                f"output; the file has {sounds.tracks_in_words(self.facts)}).",
             )
         track = self.facts.video[0]
         if probe.video_codec(track.codec) == "UNKNOWN":
@@ -193,58 +201,65 @@ class _Planner:
     def _thumbnail(self, place: str, size: Mapping[str, Any]) -> Picture:
         return self._picture(place, size, Fraction(1))
 
-    def _rendition(self, place: str, file: str, number: int, name: str, output: Mapping[str, Any]) -> VideoRendition:
-        """What CMAF renditions and movies have in common."""
+    def _rendition(
+        self, place: str, file: str, number: int, name: str, output: Mapping[str, Any], group: Mapping[str, Any]
+    ) -> VideoRendition:
+        """An output's picture. `group`: the CmafGroupSettings that say where it will be cut, empty when it is not."""
         track = self._video_track(place)
         settings = output["VideoDescription"]["CodecSettings"]["H264Settings"]
         picture = self._picture(place, output["VideoDescription"], geometry.pixel_aspect_of(settings))
         rate = self._output_rate(place, settings, track)
         gop = encoders.gop_frames(settings, rate)
+        cut = encoders.fragment_options(group, rate, gop)
+        coded = encoders.x264_options(place, settings, picture, rate, gop)
+        cmfc = output.get("ContainerSettings", {}).get("CmfcSettings", {})
+        sets = (part.strip() for part in cmfc.get("AudioRenditionSets", "").split(","))
         return VideoRendition(
             output=number,
             name=name,
-            file=file,
+            file=self._encode(VideoEncode(file, picture, rate, coded | cut)),
             picture=picture,
             frame_rate=rate,
             gop_frames=gop,
             max_bitrate=settings["MaxBitrate"],
-            audio_groups=(),
-            i_frame_playlist=False,
-            options=encoders.x264_options(place, settings, picture, rate, gop),
-        )
-
-    def _cmaf_video(
-        self, place: str, file: str, number: int, name: str, output: Mapping[str, Any], group: Mapping[str, Any]
-    ) -> VideoRendition:
-        rendition = self._rendition(place, file, number, name, output)
-        cmfc = output.get("ContainerSettings", {}).get("CmfcSettings", {})
-        sets = (part.strip() for part in cmfc.get("AudioRenditionSets", "").split(","))
-        cut = encoders.cmaf_options(group, rendition.frame_rate, rendition.gop_frames)
-        return dataclasses.replace(
-            rendition,
             audio_groups=tuple(filter(None, sets)),
             i_frame_playlist=cmfc.get("IFrameOnlyManifest") == "INCLUDE",
-            options={**rendition.options, **cut},
         )
+
+    def _encode(self, wanted: VideoEncode) -> str:
+        """The file this picture is encoded to; the same for all outputs that want the same."""
+        for encode in self.encodes:
+            if dataclasses.replace(wanted, file=encode.file, options=encode.options) == encode and encoders.same(
+                wanted.options, encode.options
+            ):
+                return encode.file
+        self.encodes.append(wanted)
+        return wanted.file
 
     def _movie(self, place: str, file: str, number: int, name: str, output: Mapping[str, Any]) -> Movie:
         container = output["ContainerSettings"]
-        if container["Container"] != "MP4":
+        if container["Container"] not in encoders.MOVIES:
             raise JobRefused(
                 1040, f"{place}: {container['Container']} is not a container the local engine writes files in"
             )
-        rendition = self._rendition(place, file, number, name, output)
-        options: dict[str, Any] = {"video_track_timescale": encoders.timescale(rendition.frame_rate)}
-        if container.get("Mp4Settings", {}).get("MoovPlacement", "PROGRESSIVE_DOWNLOAD") == "PROGRESSIVE_DOWNLOAD":
-            options["movflags"] = "+faststart"
-        for description in output.get("AudioDescriptions", []):
-            track = self._audio_track(place, description)
-            settings = description["CodecSettings"]["AacSettings"]
-            self.sounds.append(_Sound(file, track, settings, movie=True))
-            # The sound has silence beyond the picture's expected end, so the shortest is the picture.
-            options |= {**encoders.aac_options(settings), "shortest": None}
-            options["metadata:s:a:0"] = f"language={iso639_2(_language(description, track))}"
-        return Movie(dataclasses.replace(rendition, options={**rendition.options, **options}))
+        extension, muxer = encoders.MOVIES[container["Container"]]
+        video = None
+        if "VideoDescription" in output:
+            video = self._rendition(place, f"video-{file}.mp4", number, name, output, {})
+        return Movie(
+            output=number,
+            name=name,
+            file=f"movie-{file}.{extension}",
+            extension=output.get("Extension", extension),
+            muxer=muxer,
+            options=encoders.movie_options(container),
+            video=video,
+            sounds=tuple(self._movie_sound(place, item) for item in output.get("AudioDescriptions", [])),
+        )
+
+    def _movie_sound(self, place: str, description: Mapping[str, Any]) -> MovieSound:
+        sound = self._sound(place, description)
+        return MovieSound(sound.file, sound.language, description.get("StreamName"))
 
     def _output_rate(self, place: str, settings: Mapping[str, Any], track: VideoTrack) -> Fraction:
         if settings.get("FramerateControl", "INITIALIZE_FROM_SOURCE") == "SPECIFIED":
@@ -269,10 +284,8 @@ class _Planner:
             quality=settings.get("Quality", 80),
         )
 
-    def _pictures(
-        self, video: list[VideoRendition], captures: list[Capture | Tiles], sounds: Mapping[str, Any]
-    ) -> list[Any]:
-        if not video and not captures:
+    def _pictures(self, captures: list[Capture | Tiles]) -> list[Any]:
+        if not self.encodes and not captures:
             return []
         corrections = (found.get("ColorSpaceConversion") for found in self._preprocessors("ColorCorrector"))
         wishes = pictures.Wishes(
@@ -281,7 +294,7 @@ class _Planner:
             deinterlacer=next(filter(None, self._preprocessors("Deinterlacer")), None),
             force_bt709="FORCE_709" in corrections,
         )
-        return pictures.outputs(self.facts.video[0], wishes, self._source_size(), video, captures, sounds)
+        return pictures.outputs(self.facts.video[0], wishes, self._source_size(), self.encodes, captures)
 
     def _preprocessors(self, name: str) -> Iterator[Mapping[str, Any]]:
         for group in self.settings["OutputGroups"]:
@@ -290,16 +303,23 @@ class _Planner:
 
     # --- sounds ------------------------------------------------------------------------------------------------------
 
+    def _sound(self, place: str, description: Mapping[str, Any]) -> sounds.Sound:
+        sound = self.sounds.add(place, description)
+        settings = description["CodecSettings"].get("AacSettings", {})
+        if settings.get("CodecProfile", "LC") in encoders.HE_AAC:
+            self.warnings.append(Warned(encoders.LOCAL_WARNING, encoders.he_aac_warning(place, settings)))
+        return sound
+
     def _cmaf_audio(self, place: str, number: int, name: str, output: Mapping[str, Any]) -> AudioRendition:
         description = output["AudioDescriptions"][0]
-        track = self._audio_track(place, description)
-        language = _language(description, track)
+        sound = self._sound(place, description)
+        language = sounds.language_of(description, self.sounds.track_of(description))
         cmfc = output.get("ContainerSettings", {}).get("CmfcSettings", {})
         kind = cmfc.get("AudioTrackType", "ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT")
         return AudioRendition(
             output=number,
             name=name,
-            file=self._sound_file(track, description["CodecSettings"]["AacSettings"]),
+            file=sound.file,
             group_id=cmfc.get("AudioGroupId", f"program_audio_{number}"),
             language=language,
             label=description.get("StreamName") or language_name(language) or "Audio",
@@ -307,67 +327,27 @@ class _Planner:
             autoselect=kind != "ALTERNATE_AUDIO_NOT_AUTO_SELECT",
         )
 
-    def _audio_track(self, place: str, description: Mapping[str, Any]) -> AudioTrack:
-        name = description.get("AudioSourceName", "Audio Selector 1")
-        selector = self.source.get("AudioSelectors", {}).get(name, {})
-        if not self.facts.audio:
-            raise JobRefused(
-                1021,
-                f"No audio frames decoded on [selector-({name})-track-1-drc] ({place} is an audio output; the file has "
-                f"{_tracks_in_words(self.facts)}).",
-            )
-        number = (selector.get("Tracks") or [1])[0]
-        if number > len(self.facts.audio):
-            missing = f"Audio track [{number}] not found in input container."
-            raise JobRefused(1040, f"Invalid audio track specified for audio_selector [{name}]. {missing}")
-        track = self.facts.audio[number - 1]
-        if probe.audio_codec(track.codec) == "UNKNOWN" or not track.channels:
-            codec = f"Audio codec [{track.codec}] for track [{number}]"
-            raise JobRefused(1030, f"{codec} is not a supported input audio codec")
-        return track
-
-    def _sound_file(self, track: AudioTrack, settings: Mapping[str, Any]) -> str:
-        """The file this sound is encoded to; the same for all outputs that want the same."""
-        wanted = (track.index, dict(settings))
-        for sound in self.sounds:
-            if not sound.movie and (sound.track.index, dict(sound.settings)) == wanted:
-                return sound.file
-        file = f"audio-{sum(not sound.movie for sound in self.sounds)}.mp4"
-        self.sounds.append(_Sound(file, track, settings, movie=False))
-        return file
-
-    def _sound_streams(self, picture_seconds: float | None) -> dict[str, Any]:
-        """The filtered stream for every file that has sound."""
-        takers: dict[tuple[int, int, str], list[str]] = {}
-        for sound in self.sounds:
-            takers.setdefault(sound.chain, []).append(sound.file)
-        streams = {}
-        for chain, files in takers.items():
-            stream = _sound_chain(*chain, picture_seconds)
-            streams |= zip(files, pictures.split(stream, len(files), "asplit"), strict=True)
-        return streams
-
     def _sound_files(self, streams: Mapping[str, Any]) -> Iterator[Any]:
-        for sound in self.sounds:
-            if not sound.movie:
-                cut = {"movflags": "+empty_moov+default_base_moof", "frag_duration": 2_000_000}
-                options = {"f": "mp4", **cut, **encoders.CLEAN, **encoders.aac_options(sound.settings)}
-                yield graph.output(streams[sound.file], sound.file, **options)
+        for sound in self.sounds.all:
+            cut = {"movflags": "+empty_moov+default_base_moof", "frag_duration": 2_000_000}
+            language = {"metadata:s:a:0": f"language={sound.language}"}
+            options = {"f": "mp4", **cut, **encoders.CLEAN, **sound.options, **language}
+            yield graph.output(streams[sound.file], sound.file, **options)
 
     # --- lengths and limits ------------------------------------------------------------------------------------------
 
     def _duration(self, has_picture: bool) -> float | None:
-        tracks = self.facts.video[:1] if has_picture else tuple(sound.track for sound in self.sounds)
-        ends = [_end(track, self.facts) for track in tracks]
+        tracks = self.facts.video[:1] if has_picture else tuple(self.sounds.tracks.values())
+        ends = [sounds.end(track, self.facts) for track in tracks]
         known = [end for end in ends if end is not None]
         return max(known) if known else self.facts.duration
 
-    def _length_warnings(self, has_picture: bool) -> Iterator[Warned]:
-        if not has_picture:
+    def _length_warnings(self) -> Iterator[Warned]:
+        if not self.encodes:
             return
-        picture = _end(self.facts.video[0], self.facts)
-        for track in {sound.track.index: sound.track for sound in self.sounds}.values():
-            sound = _end(track, self.facts)
+        picture = sounds.end(self.facts.video[0], self.facts)
+        for track in self.sounds.tracks.values():
+            sound = sounds.end(track, self.facts)
             if picture is None or sound is None:
                 continue
             if picture - sound >= 0.1:
@@ -375,15 +355,15 @@ class _Planner:
             elif sound - picture >= 0.1:
                 yield Warned(240001, SOUND_DROPPED)
 
-    def _limits(self, duration: float | None, video: list[VideoRendition]) -> Limits:
+    def _limits(self, duration: float | None) -> Limits:
         """Generous, since a slow laptop is no error, but finite: a film that never ends must."""
         seconds = duration or UNKNOWN_DURATION_SECONDS
-        pixels = sum(r.picture.frame[0] * r.picture.frame[1] * r.frame_rate for r in video) or 1
+        pixels = sum(e.picture.frame[0] * e.picture.frame[1] * e.frame_rate for e in self.encodes) or 1
         slowest = max(
             10, float(pixels) / 1_000_000
         )  # CPU seconds for one of film where a core makes a megapixel a second
         wall = 600 + seconds * slowest
-        largest = max([rendition.max_bitrate for rendition in video], default=1_000_000)
+        largest = max([encoders.highest_rate(encode.options) for encode in self.encodes], default=1_000_000)
         return Limits(
             wall_seconds=wall,
             cpu_seconds=int(wall * self.cpus),
@@ -392,30 +372,6 @@ class _Planner:
         )
 
 
-def _sound_chain(index: int, sample_rate: int, coding_mode: str, picture_seconds: float | None) -> Any:
-    # A track that begins late is filled with silence from 0, one with holes is filled in them.
-    filled = {"async": 1, "first_pts": 0}
-    stream = pictures.source()[str(index)].filter("aresample", sample_rate, **filled)
-    stream = stream.filter("aformat", sample_fmts="fltp", channel_layouts=encoders.CHANNELS[coding_mode])
-    if picture_seconds is None:
-        return stream
-    return stream.filter("apad", whole_dur=f"{picture_seconds + SOUND_MARGIN_SECONDS:.3f}")
-
-
-def _end(track: VideoTrack | AudioTrack, facts: SourceFacts) -> float | None:
-    """Where a track ends on the film's own clock, which begins at the earliest track."""
-    if track.duration is None:
-        return None
-    return track.duration + max(0.0, (track.start or 0.0) - facts.start)
-
-
-def _language(description: Mapping[str, Any], track: AudioTrack) -> str | None:
-    configured = description.get("CustomLanguageCode") or description.get("LanguageCode")
-    if description.get("LanguageCodeControl", "FOLLOW_INPUT") == "USE_CONFIGURED":
-        return bcp47(configured)
-    return bcp47(track.language) or bcp47(configured)
-
-
-def _tracks_in_words(facts: SourceFacts) -> str:
-    kinds = [("video", len(facts.video)), ("audio", len(facts.audio))]
-    return " and ".join(f"{count} {kind} track{'s' if count != 1 else ''}" for kind, count in kinds)
+def _arguments(outputs: list[Any]) -> tuple[str, ...]:
+    job = graph.merge_outputs(*outputs) if len(outputs) > 1 else outputs[0]
+    return tuple(job.get_args())

@@ -36,24 +36,34 @@ class Picture:
 
 
 @dataclasses.dataclass(frozen=True)
+class VideoEncode:
+    """A picture to encode, once, however many outputs show it; `file` is a fragmented MP4 that all of them are cut or
+    copied from."""
+
+    file: str
+    picture: Picture
+    frame_rate: Fraction
+    options: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
 class VideoRendition:
     output: int  # its place among the group's outputs
     name: str  # base name and modifier: the name of its playlist
-    file: str
+    file: str  # of its VideoEncode
     picture: Picture
     frame_rate: Fraction
     gop_frames: int
     max_bitrate: int
     audio_groups: tuple[str, ...]
     i_frame_playlist: bool
-    options: Mapping[str, Any] = dataclasses.field(compare=False, repr=False, default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
 class AudioRendition:
     output: int
     name: str
-    file: str
+    file: str  # a fragmented MP4 with this sound alone; others may play the same
     group_id: str
     language: str | None  # BCP 47
     label: str
@@ -109,10 +119,24 @@ class Capture:
 
 
 @dataclasses.dataclass(frozen=True)
-class Movie:
-    """A picture with its sound in one MP4."""
+class MovieSound:
+    file: str
+    language: str  # ISO 639-2
+    label: str | None
 
-    rendition: VideoRendition
+
+@dataclasses.dataclass(frozen=True)
+class Movie:
+    """A picture, sounds, or both, copied into one file when they are encoded."""
+
+    output: int
+    name: str
+    file: str  # of its own, in the working directory
+    extension: str
+    muxer: str  # ffmpeg's name of the container
+    options: Mapping[str, Any]
+    video: VideoRendition | None
+    sounds: tuple[MovieSound, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +146,15 @@ class FileGroup:
     prefix: str
     captures: tuple[Capture, ...]
     movies: tuple[Movie, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Analysis:
+    """What must be known of a source before its job can be planned, and the command that finds it out."""
+
+    arguments: tuple[str, ...]
+    loudness_files: Mapping[str, Any]  # file name -> the sound chain it measures
+    limits: Limits
 
 
 @dataclasses.dataclass(frozen=True)

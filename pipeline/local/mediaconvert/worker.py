@@ -104,7 +104,10 @@ def do_job(request: Mapping[str, Any], mouth: Mouth) -> None:
     engine_check.join()
     facts = probe.read_facts(scratch / pictures.SOURCE, url)
     mouth.say(type="input", inputDetails=[input_details(facts, url)])
-    planned = plan.plan_job(settings, facts, cpus=os.cpu_count() or 1)
+    cpus = os.cpu_count() or 1
+    analysis = plan.analysis_of(settings, facts, cpus)
+    measured = engine.analyse(analysis, facts, scratch) if analysis else {}
+    planned = plan.plan_job(settings, facts, cpus, measured)
     ffmpeg.require_filters(planned.filters)
     mouth.progress("PROBING", 1, often=True)
 

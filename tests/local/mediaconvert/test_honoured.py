@@ -66,14 +66,12 @@ CASES = [
         f"OutputGroups[0].AutomatedEncodingSettings {NOT}",
     ),
     (
-        lambda job: aac(job).update(CodecProfile="HEV1"),
-        "OutputGroups[0].Outputs[1].AudioDescriptions[0].CodecSettings.AacSettings.CodecProfile: HEV1",
+        lambda job: aac(job).update(CodecProfile="XHE"),
+        "OutputGroups[0].Outputs[1].AudioDescriptions[0].CodecSettings.AacSettings.CodecProfile: XHE",
     ),
     (
-        lambda job: audio(job)["AudioDescriptions"][0].update(
-            AudioNormalizationSettings={"Algorithm": "ITU_BS_1770_1"}
-        ),
-        f"OutputGroups[0].Outputs[1].AudioDescriptions[0].AudioNormalizationSettings {NOT}",
+        lambda job: audio(job)["AudioDescriptions"][0].update(AudioNormalizationSettings={"LoudnessLogging": "LOG"}),
+        f"OutputGroups[0].Outputs[1].AudioDescriptions[0].AudioNormalizationSettings.LoudnessLogging: LOG {NOT}",
     ),
     (lambda job: job["Inputs"].append(job["Inputs"][0]), "Inputs: [{"),
     (
@@ -85,18 +83,18 @@ CASES = [
         f"Inputs[0].InputClippings {NOT}",
     ),
     (
-        lambda job: job["Inputs"][0]["AudioSelectors"]["Audio Selector 1"].update(Tracks=[1, 2]),
-        f"Inputs[0].AudioSelectors.Audio Selector 1.Tracks: [1, 2] {NOT} (honoured: one track number)",
+        lambda job: job["Inputs"][0]["AudioSelectors"]["Audio Selector 1"].update(SelectorType="PID", Pids=[257]),
+        f"Inputs[0].AudioSelectors.Audio Selector 1.SelectorType: PID {NOT} (honoured: TRACK, LANGUAGE_CODE)",
     ),
     (lambda job: job.update(MotionImageInserter={}), f"MotionImageInserter {NOT}"),
     (lambda job: job.update(AdAvailOffset=5), f"AdAvailOffset: 5 {NOT} (honoured: 0)"),
     (
         lambda job: capture(job).update(VideoDescription=video(job)["VideoDescription"]),
-        f"OutputGroups[1].Outputs[0].ContainerSettings.Container: RAW {NOT} in a file group with H_264 (honoured: MP4)",
+        f"OutputGroups[1].Outputs[0].ContainerSettings.Container: RAW {NOT} in a file group with H_264 (honoured: ",
     ),
     (
         lambda job: [capture(job).pop("VideoDescription"), capture(job).update(audio(job))],
-        f"OutputGroups[1].Outputs[0].VideoDescription.CodecSettings.Codec: None {NOT} in a file group",
+        f"OutputGroups[1].Outputs[0].ContainerSettings.Container: CMFC {NOT} in a file group with sound alone",
     ),
     (
         lambda job: capture(job)["VideoDescription"]["CodecSettings"].update(Codec="GIF"),
@@ -126,20 +124,19 @@ def test_the_request_around_the_settings_is_judged_too(request_member, message):
     assert refusals(**request_member) == [message]
 
 
-def test_an_mp4_with_one_sound_is_honoured_in_a_file_group():
-    def download(job: dict[str, Any], sounds: int) -> None:
-        sound = audio(job)["AudioDescriptions"][0]
+@pytest.mark.parametrize("container", ["MP4", "MOV"])
+@pytest.mark.parametrize("sounds", [0, 1, 2])
+def test_a_film_in_a_file_is_honoured(container, sounds):
+    def download(job: dict[str, Any]) -> None:
         output = {
             "NameModifier": "_download",
-            "ContainerSettings": {"Container": "MP4", "Mp4Settings": {"MoovPlacement": "PROGRESSIVE_DOWNLOAD"}},
+            "ContainerSettings": {"Container": container},
             "VideoDescription": video(job)["VideoDescription"],
-            "AudioDescriptions": [sound] * sounds,
+            "AudioDescriptions": [audio(job)["AudioDescriptions"][0]] * sounds,
         }
         job["OutputGroups"][1]["Outputs"].append(output)
 
-    assert refusals(lambda job: download(job, 1)) == refusals(lambda job: download(job, 0)) == []
-    [refusal] = refusals(lambda job: download(job, 2))
-    assert refusal.startswith(f"OutputGroups[1].Outputs[1].AudioDescriptions: more than one {NOT} in a file group")
+    assert refusals(download) == []
 
 
 def test_what_means_off_or_default_or_nothing_passes():
