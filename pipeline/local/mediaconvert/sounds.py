@@ -27,12 +27,17 @@ LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 class Chain:
     """What decides the filters: sounds that agree in this share them."""
 
-    tracks: tuple[int, ...]  # stream indices; the channels of several follow each other
+    tracks: tuple[tuple[int, int], ...]  # stream index and channels; the channels of several follow each other
     remixes: tuple[str, ...]
     offset_ms: int
     sample_rate: int
     layout: str
     loudness: loudness.Wanted | None
+
+    @property
+    def decoded(self) -> list[tuple[int, int, int]]:
+        """What it begins with: tracks, each at a sample rate and an offset."""
+        return [(index, self.sample_rate, self.offset_ms) for index, _ in self.tracks]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Sounds:
         codec = description["CodecSettings"]
         settings = encoders.audio_settings(codec)
         chain = Chain(
-            tracks=tuple(track.index for track in tracks),
+            tracks=tuple((track.index, track.channels) for track in tracks),
             remixes=tuple(_remixes(place, tracks, selector.get("RemixSettings"), description.get("RemixSettings"))),
             offset_ms=selector.get("Offset", 0),
             sample_rate=settings["SampleRate"],
@@ -159,33 +164,51 @@ def streams(sounds: Sequence[Sound], ends_at: float | None, gains: Mapping[Chain
     for sound in sounds:
         takers.setdefault(sound.chain, []).append(sound.file)
     found: dict[str, Any] = {}
+    mixed = _mixed(list(takers))
     for chain, files in takers.items():
-        stream = _levelled(filtered(chain), chain, gains.get(chain))
+        stream = _levelled(mixed[chain], chain, gains)
         if ends_at is not None:
             stream = stream.filter("apad", whole_dur=f"{ends_at + MARGIN_SECONDS:.3f}")
         found |= zip(files, pictures.split(stream, len(files), "asplit"), strict=True)
     return found
 
 
-def filtered(chain: Chain) -> Any:
-    parts = [_decoded(index, chain) for index in chain.tracks]
-    stream = parts[0] if len(parts) == 1 else graph.filter(parts, "amerge", inputs=len(parts))
+def _mixed(chains: Sequence[Chain]) -> dict[Chain, Any]:
+    """Every chain up to its channels; each track is decoded once, however many chains begin with it."""
+    wanted = [key for chain in chains for key in chain.decoded]
+    copies = {key: pictures.split(_decoded(*key), wanted.count(key), "asplit") for key in dict.fromkeys(wanted)}
+    return {chain: _mix(chain, [copies[key].pop() for key in chain.decoded]) for chain in chains}
+
+
+def _mix(chain: Chain, parts: list[Any]) -> Any:
+    stream = parts[0] if len(parts) == 1 else _merged(chain, parts)
     for remix in chain.remixes:
-        stream = stream.filter("pan", remix)
+        stream = stream.filter("pan", args=remix)
     return stream.filter("aformat", sample_fmts="fltp", channel_layouts=chain.layout)
 
 
-def _decoded(index: int, chain: Chain) -> Any:
+def _merged(chain: Chain, parts: list[Any]) -> Any:
+    # The resampler before could give any channels, and amerge any rate: neither would know what to choose.
+    channels = [count for _, count in chain.tracks]
+    parts = [
+        part.filter("aformat", channel_layouts=LAYOUTS.get(count, f"{count}c"))
+        for part, count in zip(parts, channels, strict=True)
+    ]
+    return graph.filter(parts, "amerge", inputs=len(parts))
+
+
+def _decoded(index: int, sample_rate: int, offset_ms: int) -> Any:
     stream = pictures.source()[str(index)]
-    if chain.offset_ms:
-        stream = stream.filter("asetpts", f"PTS+{chain.offset_ms / 1000:g}/TB")
+    if offset_ms:
+        stream = stream.filter("asetpts", f"PTS+{offset_ms / 1000:g}/TB")
     # A track that begins late is filled with silence from 0, one with holes is filled in them.
-    return stream.filter("aresample", chain.sample_rate, **{"async": 1, "first_pts": 0})
+    return stream.filter("aresample", sample_rate, **{"async": 1, "first_pts": 0})
 
 
-def _levelled(stream: Any, chain: Chain, measured: loudness.Measured | None) -> Any:
-    if chain.loudness is None or measured is None:
+def _levelled(stream: Any, chain: Chain, gains: Mapping[Chain, loudness.Measured]) -> Any:
+    if chain.loudness is None:
         return stream
+    measured = gains[chain]
     gain = loudness.gain_db(chain.loudness, measured)
     stream = stream.filter("volume", f"{gain:g}dB", precision="float") if gain else stream
     if loudness.limited(chain.loudness, measured):
@@ -202,11 +225,12 @@ def measurements(sounds: Sequence[Sound]) -> tuple[list[Any], dict[str, Chain]]:
     """ffmpeg outputs that measure every chain whose loudness matters, and the stems of the files they write."""
     chains = [chain for chain in dict.fromkeys(sound.chain for sound in sounds) if chain.loudness]
     stems = {f"loudness-{number}": chain for number, chain in enumerate(chains)}
-    return [_measured(stem, chain) for stem, chain in stems.items()], stems
+    mixed = _mixed(chains)
+    return [_measured(stem, mixed[chain]) for stem, chain in stems.items()], stems
 
 
-def _measured(stem: str, chain: Chain) -> Any:
-    stream = filtered(chain).filter("ebur128", peak="true", metadata=1, framelog="quiet")
+def _measured(stem: str, stream: Any) -> Any:
+    stream = stream.filter("ebur128", peak="true", metadata=1, framelog="quiet")
     for name, key in loudness.KEYS.items():
         stream = stream.filter("ametadata", "print", key=key, file=f"{stem}.{name}")
     return graph.output(stream, f"{stem}.null", f="null")
