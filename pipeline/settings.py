@@ -128,6 +128,11 @@ class SweepSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
+class AdoptSettings(Settings):
+    """The custom resource that fits an existing bucket to the pipeline; what it needs comes with each call."""
+
+
+@dataclasses.dataclass(frozen=True)
 class SiteSettings(Settings):
     """The custom resource that copies the built player page beside the outputs."""
 

@@ -152,8 +152,9 @@ class Configuration:
     kms_key: str = _option(
         "",
         _text("`new`, or the ARN of a KMS key", r"new|arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+"),
-        "Encrypts buckets, table, queues and topic with a KMS key: a new one of the stack's, or yours. Left out: S3's, "
-        "DynamoDB's and SQS's own keys. The key of an existing bucket must be the one named here.",
+        "Encrypts buckets, table and topic with a KMS key: a new one of the stack's, or yours. Left out: the services' "
+        "own keys. The key of an existing bucket must be the one named here; docs/deploy.md says what a key of yours "
+        "must allow.",
         "new",
     )
     archive_sources: str = _option(
@@ -353,8 +354,8 @@ def _contradictions(c: Configuration) -> Iterator[tuple[str, str]]:
         yield "signing_public_keys", "playback is public: give playback=private, or leave it out"
     elif c.signing_secret:
         yield "signing_secret", "playback is public: give playback=private, or leave it out"
-    if c.sources_bucket:
-        yield from _existing_sources_contradictions(c)
+    if c.sources_bucket and c.sources_bucket == c.outputs_bucket:
+        yield "outputs_bucket", "it is the sources_bucket: outputs need a bucket of their own"
     if c.kms_key == "new" and c.sources_bucket and c.outputs_bucket:
         yield "kms_key", "both buckets are yours and have a key: give its ARN, or leave it out"
     if c.hop_queue and c.hop_queue == c.mediaconvert_queue:
@@ -368,13 +369,6 @@ def _private_contradictions(c: Configuration) -> Iterator[tuple[str, str]]:
         yield "playback", "say which public keys CloudFront trusts: give signing_public_keys"
     if not c.signing_secret:
         yield "playback", "say where the private key lies: give signing_secret"
-
-
-def _existing_sources_contradictions(c: Configuration) -> Iterator[tuple[str, str]]:
-    if c.sources_bucket == c.outputs_bucket:
-        yield "outputs_bucket", "it is the sources_bucket: outputs need a bucket of their own"
-    if c.old_sources_days:
-        yield "old_sources_days", "sources_bucket is yours, and so are its lifecycle rules: add one there instead"
 
 
 #: The documentation's headings, each before the option named.

@@ -20,14 +20,13 @@ from aws_cdk import Aws, CfnCondition, CfnParameter, Duration, Fn, Stack
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from pipeline.bundle import ROOT
 from pipeline.media import keys
 from pipeline.stacks.configuration import Configuration
 from pipeline.stacks.naming import named, resource
-from pipeline.stacks.storage import private_bucket
+from pipeline.stacks.storage import FilmBucket
 
 YEAR = Duration.days(365)
 POINTER_SECONDS = 2
@@ -35,7 +34,6 @@ PAGE_SECONDS = 60
 #: A viewer who asks a moment too early must not be told "missing" for long; CloudFront's own default is 10 seconds.
 ERROR_SECONDS = 1
 ERRORS = (403, 404, 416, 500, 502, 503, 504)
-WORK_DAYS = 14
 
 PLAYER = "player/"
 PAGE = "index.html"
@@ -66,17 +64,16 @@ DEFAULT_BEHAVIOUR = Behaviour("*", cache="Page", headers="Page", cross_origin=Fa
 
 
 class Delivery(Construct):
-    """`outputs`: the bucket; `distribution`; `url`: the public base URL, without a slash at its end."""
+    """`distribution`; `url`: the public base URL, without a slash at its end."""
 
-    def __init__(self, scope: Construct, construct_id: str, configuration: Configuration) -> None:
+    def __init__(self, scope: Construct, construct_id: str, configuration: Configuration, outputs: FilmBucket) -> None:
         super().__init__(scope, construct_id)
         self._configuration = configuration
-        self.outputs = _outputs(self)
         self._caches = _cache_policies(self)
         self._headers = _headers_policies(self)
-        self._origin = origins.S3BucketOrigin.with_bucket_defaults(self.outputs)
+        self._origin = origins.S3BucketOrigin.with_bucket_defaults(outputs.bucket)
         self.distribution = self._distribution()
-        _let_cloudfront_read(self.outputs, self.distribution)
+        _let_cloudfront_read(outputs, self.distribution)
         self.url = _url(self, self.distribution)
 
     def _distribution(self) -> cloudfront.Distribution:
@@ -119,23 +116,6 @@ class Delivery(Construct):
             # CloudFront compresses text types only (playlists, MPD, VTT, JSON, scripts), never segments or pictures.
             compress=row.cache != "Segments",
         )
-
-
-def _outputs(scope: Construct) -> s3.Bucket:
-    bucket = private_bucket(
-        scope,
-        "Outputs",
-        cors=[
-            s3.CorsRule(
-                allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD],
-                allowed_origins=["*"],
-                allowed_headers=["*"],
-                max_age=86400,
-            )
-        ],
-    )
-    bucket.add_lifecycle_rule(id="ExpireWork", prefix=keys.WORK, expiration=Duration.days(WORK_DAYS))
-    return bucket
 
 
 def _cache_policies(scope: Construct) -> dict[str, cloudfront.CachePolicy]:
@@ -228,7 +208,7 @@ def _content_security_policy() -> str:
     return " ".join(CONTENT_SECURITY_POLICY.read_text(encoding="utf-8").split())
 
 
-def _let_cloudfront_read(bucket: s3.Bucket, distribution: cloudfront.Distribution) -> None:
+def _let_cloudfront_read(outputs: FilmBucket, distribution: cloudfront.Distribution) -> None:
     def cloudfront_may(action: str, resources: list[str]) -> iam.PolicyStatement:
         return iam.PolicyStatement(
             principals=[iam.ServicePrincipal("cloudfront.amazonaws.com")],
@@ -237,9 +217,9 @@ def _let_cloudfront_read(bucket: s3.Bucket, distribution: cloudfront.Distributio
             conditions={"StringEquals": {"AWS:SourceArn": distribution.distribution_arn}},
         )
 
-    served = [bucket.arn_for_objects(pattern) for pattern in (f"{keys.ASSETS}*", f"{PLAYER}*", PAGE)]
-    bucket.add_to_resource_policy(cloudfront_may("s3:GetObject", served))
-    bucket.add_to_resource_policy(cloudfront_may("s3:ListBucket", [bucket.bucket_arn]))
+    served = [outputs.bucket.arn_for_objects(pattern) for pattern in (f"{keys.ASSETS}*", f"{PLAYER}*", PAGE)]
+    outputs.allow(cloudfront_may("s3:GetObject", served))
+    outputs.allow(cloudfront_may("s3:ListBucket", [outputs.bucket.bucket_arn]))
 
 
 def _url(scope: Construct, distribution: cloudfront.Distribution) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from aws_cdk import AssetHashType, Aws, Duration, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
@@ -259,9 +260,10 @@ def answers(
 class Functions(Construct):
     """Makes functions out of rows."""
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, key: kms.IKey | None) -> None:
         super().__init__(scope, construct_id)
         self._code = _code()
+        self._key = key
 
     def make(self, rows: list[Row]) -> Mapping[str, lambda_.Function]:
         return {row.name: self._function(row) for row in rows}
@@ -297,7 +299,8 @@ class Functions(Construct):
         return named(group, f"{row.logical_id}Logs")
 
     def _role(self, row: Row, group: logs.ILogGroup) -> iam.Role:
-        statements = [*row.allowed, grants.write_logs(group), grants.tracing()]
+        key = [grants.use_key(self._key)] if self._key else []
+        statements = [*row.allowed, *key, grants.write_logs(group), grants.tracing()]
         role = iam.Role(
             self,
             f"{row.name}Role",

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
@@ -126,6 +127,11 @@ def _executions(machine: sfn.StateMachine) -> str:
         resource_name=f"{machine.state_machine_name}:*",
         arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
+
+
+def use_key(key: kms.IKey) -> iam.PolicyStatement:
+    """What S3, DynamoDB and SNS ask of who reads and writes what the key protects."""
+    return allow(["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"], [key.key_arn])
 
 
 def consume(queue: sqs.IQueue) -> iam.PolicyStatement:

@@ -8,23 +8,27 @@ from __future__ import annotations
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_mediaconvert as mediaconvert
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from pipeline.media import keys
+from pipeline.stacks import grants
 from pipeline.stacks.naming import named
 
 
 class Transcode(Construct):
-    def __init__(self, scope: Construct, construct_id: str, sources: s3.IBucket, outputs: s3.IBucket) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, sources: s3.IBucket, outputs: s3.IBucket, key: kms.IKey | None
+    ) -> None:
         super().__init__(scope, construct_id)
         queue = mediaconvert.CfnQueue(self, "Queue", pricing_plan="ON_DEMAND", status="ACTIVE")
         self.queue_arn = named(queue, "MediaConvertQueue").attr_arn
-        self.role = named(_role(self, self.queue_arn, sources, outputs), "MediaConvertRole")
+        self.role = named(_role(self, self.queue_arn, sources, outputs, key), "MediaConvertRole")
 
 
-def _role(scope: Construct, queue_arn: str, sources: s3.IBucket, outputs: s3.IBucket) -> iam.Role:
+def _role(scope: Construct, queue_arn: str, sources: s3.IBucket, outputs: s3.IBucket, key: kms.IKey | None) -> iam.Role:
     return iam.Role(
         scope,
         "Role",
@@ -44,6 +48,7 @@ def _role(scope: Construct, queue_arn: str, sources: s3.IBucket, outputs: s3.IBu
                     iam.PolicyStatement(
                         actions=["s3:PutObject"], resources=[outputs.arn_for_objects(f"{keys.ASSETS}*")]
                     ),
+                    *([grants.use_key(key)] if key else []),
                 ]
             )
         },

@@ -1,9 +1,9 @@
 """The whole of the AWS side in one stack, put together world by world.
 
-    storage    sources bucket, table           intake     rules, queues, dead letters
-    delivery   outputs bucket, distribution    workflow   state machine
+    storage    buckets, table, key             intake     rules, queues, dead letters
+    delivery   distribution                    workflow   state machine
     transcode  MediaConvert queue and role     functions  one row each
-    page       the player page
+    page       the player page                 adoption   buckets that were there before
 
 The stack knows neither account nor region, and the same template is deployed on a laptop.
 """
@@ -14,6 +14,7 @@ from aws_cdk import CfnOutput, DefaultStackSynthesizer, Stack
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from pipeline.stacks.adoption import Adoption
 from pipeline.stacks.configuration import Configuration
 from pipeline.stacks.delivery import Delivery
 from pipeline.stacks.functions import Functions, World, answers, steps
@@ -35,14 +36,15 @@ class VodStack(Stack):
             # CloudFormation alone can deploy the template.
             synthesizer=DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
         )
-        storage = Storage(self, "Storage")
-        delivery = Delivery(self, "Delivery", configuration)
-        transcode = Transcode(self, "Transcode", storage.sources, delivery.outputs)
+        storage = Storage(self, "Storage", configuration)
+        sources, outputs = storage.sources.bucket, storage.outputs.bucket
+        delivery = Delivery(self, "Delivery", configuration, storage.outputs)
+        transcode = Transcode(self, "Transcode", sources, outputs, storage.key)
         queues = Queues(self, "Queues")
-        topic = named(sns.Topic(self, "Topic", enforce_ssl=True), "Topic")
+        topic = named(sns.Topic(self, "Topic", enforce_ssl=True, master_key=storage.key), "Topic")
         world = World(
-            sources=storage.sources,
-            outputs=delivery.outputs,
+            sources=sources,
+            outputs=outputs,
             table=storage.table,
             topic=topic,
             transcode=transcode,
@@ -51,8 +53,8 @@ class VodStack(Stack):
             profile=configuration.profile,
         )
 
-        functions = Functions(self, "Functions")
-        machine = Workflow(self, "Steps", functions.make(steps(world)), topic).machine
+        functions = Functions(self, "Functions", storage.key)
+        machine = Workflow(self, "Steps", functions.make(steps(world)), topic, storage.key).machine
         rows = answers(world, machine, queues.uploads.queue, queues.unrecorded, queues.unswept)
         events = functions.make(rows)
         Intake(
@@ -60,15 +62,18 @@ class VodStack(Stack):
             "Intake",
             queues=queues,
             functions=events,
-            sources=storage.sources,
+            sources=sources,
             mediaconvert_queue_arn=transcode.queue_arn,
             machine=machine,
         )
-        page = PlayerPage(self, "Player", delivery.outputs)
+        page = PlayerPage(self, "Player", outputs)
         page.install(functions.make([page.row()])["site"])
+        if storage.adopted:
+            adoption = Adoption(self, "Adoption", storage.adopted)
+            adoption.install(functions.make([adoption.row()])["adopt"])
         self._outputs(
-            SourcesBucket=storage.sources.bucket_name,
-            OutputsBucket=delivery.outputs.bucket_name,
+            SourcesBucket=sources.bucket_name,
+            OutputsBucket=outputs.bucket_name,
             AssetsTable=storage.table.table_name,
             StateMachineArn=machine.state_machine_arn,
             TopicArn=topic.topic_arn,

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from aws_cdk import Aws, RemovalPolicy
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
@@ -33,7 +34,12 @@ class Workflow(Construct):
     """`machine`: one execution an upload."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, functions: Mapping[str, lambda_.IFunction], topic: sns.ITopic
+        self,
+        scope: Construct,
+        construct_id: str,
+        functions: Mapping[str, lambda_.IFunction],
+        topic: sns.ITopic,
+        key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
         text = ASL.read_text(encoding="utf-8")
@@ -47,7 +53,7 @@ class Workflow(Construct):
             state_machine_type=sfn.StateMachineType.STANDARD,
             definition_body=sfn.DefinitionBody.from_string(text),
             definition_substitutions=values,
-            role=_role(self, list(functions.values()), topic).without_policy_updates(),
+            role=_role(self, list(functions.values()), topic, key).without_policy_updates(),
             tracing_enabled=True,
             # Without data: a film's title or an uploader's words are nobody's business in a log.
             logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=False),
@@ -76,7 +82,7 @@ def _log_group(scope: Construct) -> logs.LogGroup:
     return named(group, "WorkflowLogs")
 
 
-def _role(scope: Construct, functions: list[lambda_.IFunction], topic: sns.ITopic) -> iam.Role:
+def _role(scope: Construct, functions: list[lambda_.IFunction], topic: sns.ITopic, key: kms.IKey | None) -> iam.Role:
     role = iam.Role(
         scope,
         "Role",
@@ -89,6 +95,7 @@ def _role(scope: Construct, functions: list[lambda_.IFunction], topic: sns.ITopi
                 statements=[
                     grants.allow(["lambda:InvokeFunction"], [f.function_arn for f in functions]),
                     grants.allow(["sns:Publish"], [topic.topic_arn]),
+                    *([grants.use_key(key)] if key else []),
                     grants.tracing(["xray:GetSamplingRules", "xray:GetSamplingTargets"]),
                     grants.log_delivery(),
                 ]

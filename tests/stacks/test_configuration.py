@@ -111,7 +111,6 @@ def test_what_cannot_be_is_refused_with_its_value_and_what_to_do(context: dict[s
         ({"signing_public_keys": "keys/one.pem"}, "signing_public_keys"),
         ({"signing_secret": "films/key"}, "signing_secret"),
         ({"sources_bucket": "films", "outputs_bucket": "films"}, "outputs_bucket"),
-        ({"sources_bucket": "films", "old_sources_days": 5}, "old_sources_days"),
         ({"sources_bucket": "films-in", "outputs_bucket": "films-out", "kms_key": "new"}, "kms_key"),
         ({"mediaconvert_queue": QUEUE, "hop_queue": QUEUE}, "hop_queue"),
     ],

@@ -13,11 +13,16 @@ import pytest
 
 from pipeline import settings
 from pipeline.bundle import ROOT
+from tests.stacks.conftest import ADOPTED
 from tests.stacks.reading import as_list, of_type, plain, statements_of
 
 GOLDEN = Path(__file__).parent / "golden" / "policies"
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py"))
+#: Functions that only some options ask for: their tests read the template that these options give.
+OPTIONAL = {"adopt": ADOPTED}
+USUAL = [name for name in FUNCTIONS if name not in OPTIONAL]
 ROLES = [f"{name.capitalize()}FunctionRole" for name in FUNCTIONS] + ["WorkflowRole", "MediaConvertRole"]
+USUAL_ROLES = [f"{name.capitalize()}FunctionRole" for name in USUAL] + ["WorkflowRole", "MediaConvertRole"]
 #: Services whose actions know no resources (Service Authorization Reference); all else names what it touches.
 NO_RESOURCES = ("mediaconvert:Probe", "xray:", "logs:")
 
@@ -26,8 +31,23 @@ def logical_id(name: str) -> str:
     return f"{name.capitalize()}Function"
 
 
+@pytest.fixture
+def resources(request: pytest.FixtureRequest, template: dict[str, Any]) -> dict[str, Any]:
+    """The usual template, or for a function (or its role) that is not in it, one that has it."""
+    params = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    for name, options in OPTIONAL.items():
+        if name == params.get("name") or f"{name.capitalize()}FunctionRole" == params.get("role"):
+            return request.getfixturevalue("resources_with")(**options)
+    return template["Resources"]
+
+
 def test_every_folder_has_a_function_and_every_function_a_folder(resources: dict[str, Any]) -> None:
-    assert sorted(of_type(resources, "AWS::Lambda::Function")) == sorted(map(logical_id, FUNCTIONS))
+    assert sorted(of_type(resources, "AWS::Lambda::Function")) == sorted(map(logical_id, USUAL))
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_an_option_brings_its_function_and_no_other(resources: dict[str, Any], name: str) -> None:
+    assert sorted(of_type(resources, "AWS::Lambda::Function")) == sorted(map(logical_id, [*USUAL, name]))
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -35,8 +55,9 @@ def test_a_function_runs_its_folders_handler_with_the_settings_it_reads(resource
     function = resources[logical_id(name)]["Properties"]
     fields = dataclasses.fields(getattr(settings, f"{name.capitalize()}Settings"))
     assert function["Handler"] == f"lambdas.{name}.handler.handler"
-    assert set(function["Environment"]["Variables"]) == {f"VOD_{field.name.upper()}" for field in fields}
-    assert all(function["Environment"]["Variables"].values())
+    variables = function.get("Environment", {}).get("Variables", {})
+    assert set(variables) == {f"VOD_{field.name.upper()}" for field in fields}
+    assert all(variables.values())
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -55,13 +76,13 @@ def test_all_functions_are_one_zip(resources: dict[str, Any]) -> None:
 
 def test_every_log_group_forgets_and_goes_with_the_stack(resources: dict[str, Any]) -> None:
     groups = of_type(resources, "AWS::Logs::LogGroup")
-    assert len(groups) == len(FUNCTIONS) + 1
+    assert len(groups) == len(USUAL) + 1
     assert {each["RetentionInDays"] for each in groups.values()} == {90}
     assert {resources[name]["DeletionPolicy"] for name in groups} == {"Delete"}
 
 
 def test_every_role_is_known(resources: dict[str, Any]) -> None:
-    assert sorted(of_type(resources, "AWS::IAM::Role")) == sorted(ROLES)
+    assert sorted(of_type(resources, "AWS::IAM::Role")) == sorted(USUAL_ROLES)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -98,7 +119,10 @@ def test_only_actions_that_know_no_resources_are_allowed_on_all(resources: dict[
 
 def test_a_role_is_passed_to_mediaconvert_only(resources: dict[str, Any]) -> None:
     passes = [
-        (role, each) for role in ROLES for each in statements_of(resources, role) if each["Action"] == "iam:PassRole"
+        (role, each)
+        for role in USUAL_ROLES
+        for each in statements_of(resources, role)
+        if each["Action"] == "iam:PassRole"
     ]
     ((role, statement),) = passes
     assert role == "TranscodeFunctionRole"

@@ -74,3 +74,61 @@ def test_a_rule_on_another_prefix_that_we_write_is_refused(template: dict[str, A
     keys.append({"prefix": "receipts/films/"})
     with pytest.raises(guard.WriteWouldTrigger, match="receipts/"):
         guard.check(changed)
+
+
+@pytest.mark.parametrize("action", ["s3:Put*", "s3:P*", "S3:PUTOBJECT", "*", "s3:Replicate*", "s3:PutObject?"])
+def test_an_action_that_creates_objects_is_seen_through_its_wildcards(template: dict[str, Any], action: str) -> None:
+    changed = with_role(template, role_that_may(action, {"Fn::GetAtt": ["Sources", "Arn"]}, "/uploads/*"))
+    if action == "s3:PutObject?":  # one letter more: no such action
+        guard.check(changed)
+        return
+    with pytest.raises(guard.WriteWouldTrigger, match="Intruder"):
+        guard.check(changed)
+
+
+@pytest.mark.parametrize("action", ["s3:PutObjectTagging", "s3:PutObjectVersionTagging", "s3:DeleteObject"])
+def test_a_tag_is_no_new_object(template: dict[str, Any], action: str) -> None:
+    guard.check(with_role(template, role_that_may(action, {"Fn::GetAtt": ["Sources", "Arn"]}, "/uploads/*")))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Effect": "Allow", "NotAction": "s3:GetObject", "Resource": "*"},
+        {"Effect": "Allow", "Action": "s3:PutObject", "NotResource": "arn:aws:s3:::other/*"},
+        {"Effect": "Allow", "Action": "s3:PutObject", "Resource": {"Fn::ImportValue": "somewhere"}},
+        {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::*/uploads/x"},
+    ],
+)
+def test_what_cannot_be_read_counts_as_everything(template: dict[str, Any], statement: dict[str, Any]) -> None:
+    document = {"Statement": [statement]}
+    role = {
+        "Type": "AWS::IAM::Role",
+        "Properties": {"Policies": [{"PolicyName": "Work", "PolicyDocument": document}]},
+    }
+    with pytest.raises(guard.WriteWouldTrigger, match="Intruder"):
+        guard.check(with_role(template, role))
+
+
+def test_a_buckets_own_policy_is_looked_at(template: dict[str, Any]) -> None:
+    changed = copy.deepcopy(template)
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "logging.s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": {"Fn::Join": ["", [{"Fn::GetAtt": ["Sources", "Arn"]}, "/uploads/logs/*"]]},
+    }
+    changed["Resources"]["Intruder"] = {
+        "Type": "AWS::S3::BucketPolicy",
+        "Properties": {"Bucket": {"Ref": "Sources"}, "PolicyDocument": {"Statement": [statement]}},
+    }
+    with pytest.raises(guard.WriteWouldTrigger, match="Intruder may write Sources/uploads/logs/"):
+        guard.check(changed)
+
+
+def test_access_logs_among_the_uploads_are_refused(template: dict[str, Any]) -> None:
+    changed = copy.deepcopy(template)
+    logging = changed["Resources"]["Outputs"]["Properties"]["LoggingConfiguration"]
+    logging.update(DestinationBucketName={"Ref": "Sources"}, LogFilePrefix="uploads/")
+    with pytest.raises(guard.WriteWouldTrigger, match="Outputs's access log may write Sources/uploads/"):
+        guard.check(changed)

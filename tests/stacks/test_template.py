@@ -18,6 +18,7 @@ from tests.stacks.reading import as_list, of_type, plain
 PINNED = {
     "Sources": "AWS::S3::Bucket",
     "Outputs": "AWS::S3::Bucket",
+    "AccessLogs": "AWS::S3::Bucket",
     "Assets": "AWS::DynamoDB::Table",
     "Uploads": "AWS::SQS::Queue",
     "UploadsDeadLetters": "AWS::SQS::Queue",
@@ -38,7 +39,7 @@ def test_names_that_others_rely_on_do_not_change(resources: dict[str, Any], logi
     assert resources[logical_id]["Type"] == kind
 
 
-@pytest.mark.parametrize("logical_id", ["Sources", "Outputs", "Assets"])
+@pytest.mark.parametrize("logical_id", ["Sources", "Outputs", "AccessLogs", "Assets"])
 def test_what_nobody_can_make_again_outlives_the_stack(resources: dict[str, Any], logical_id: str) -> None:
     kept = resources[logical_id]
     assert (kept["DeletionPolicy"], kept["UpdateReplacePolicy"]) == ("Retain", "Retain")
