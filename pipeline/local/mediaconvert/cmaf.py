@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import array
 import dataclasses
+import itertools
 import os
 import struct
 from collections.abc import Iterable, Iterator
@@ -65,7 +66,7 @@ class Cut:
 class Track:
     """A finished rendition: everything a manifest says about it."""
 
-    kind: str  # video, audio or image
+    kind: str  # video, audio, image or text
     timescale: int
     codec: str
     segments: tuple[Segment, ...]
@@ -84,6 +85,12 @@ class Track:
     def size(self) -> int:
         return sum(segment.size for segment in self.segments)
 
+    def spans_ms(self) -> list[tuple[int, int]]:
+        """When each segment is presented; priming is not, and shortens the first."""
+        ends = [segment.start + segment.duration - self.priming for segment in self.segments]
+        times = [round(Fraction(ticks * 1000, self.timescale)) for ticks in (0, *ends)]
+        return list(itertools.pairwise(times))
+
 
 def image_track(durations: Iterable[int], sizes: Iterable[int], timescale: int, width: int, height: int) -> Track:
     """Images for trick play, in files of their own, as a track that manifests can describe like any other.
@@ -96,6 +103,16 @@ def image_track(durations: Iterable[int], sizes: Iterable[int], timescale: int, 
         segments.append(Segment(number, start, duration, size))
         start += duration
     return Track("image", timescale, "jpeg", tuple(segments), b"", width, height)
+
+
+def text_track(beside: Track, sizes: Iterable[int]) -> Track:
+    """WebVTT segments, one for each of the track's that they are shown beside."""
+    segments = []
+    for segment, size in zip(beside.segments, sizes, strict=True):
+        start = max(0, segment.start - beside.priming)
+        end = segment.start + segment.duration - beside.priming
+        segments.append(Segment(segment.number, start, end - start, size))
+    return Track("text", beside.timescale, "wvtt", tuple(segments), b"")
 
 
 # --- boxes -----------------------------------------------------------------------------------------------------------

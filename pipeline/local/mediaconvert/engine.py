@@ -18,10 +18,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.mediaconvert import cmaf, ffmpeg, loudness, manifests, remux
-from pipeline.local.mediaconvert.manifests import PackagedAudio, PackagedTiles, PackagedVideo
+from pipeline.local.mediaconvert import captions, cea608, cmaf, ffmpeg, loudness, manifests, remux
+from pipeline.local.mediaconvert.manifests import PackagedAudio, PackagedCaptions, PackagedTiles, PackagedVideo
 from pipeline.local.mediaconvert.planned import (
     Analysis,
+    CaptionSource,
     Capture,
     CmafGroup,
     EnginePlan,
@@ -186,7 +187,7 @@ class Packager:
         ]
         self._audio = [(rendition, cmaf.AudioCutter(work / rendition.file)) for rendition in group.audio]
         self._tracks: dict[int, cmaf.Track] = {}
-        self._work, self._tiles = work, []
+        self._work, self._tiles, self._captions = work, [], []
 
     def advance(self) -> None:
         for rendition, cutter in self._video:
@@ -208,16 +209,19 @@ class Packager:
                 self._tracks[rendition.output] = track = cutter.track()
                 self._upload_bytes(manifests.init_name(rendition.name, track), track.init)
         self._tiles = [self._packaged_tiles(tiles) for tiles in self.group.tiles if self._tracks]
+        if self.group.captions and self._tracks:
+            self._captions = self._packaged_captions()
 
     @property
     def seconds(self) -> Fraction:
-        tracks = [track for track in self._tracks.values() if track.kind == "video"] or list(self._tracks.values())
+        tracks = [track for track in self._tracks.values() if track.kind == "video"]
+        tracks = tracks or [track for track in self._tracks.values() if track.kind == "audio"]
         return max((track.duration for track in tracks), default=Fraction(0))
 
     def upload_manifests(self) -> None:
         video = [PackagedVideo(rendition, self._tracks[rendition.output]) for rendition, _ in self._video]
         audio = [PackagedAudio(rendition, self._tracks[rendition.output]) for rendition, _ in self._audio]
-        written = manifests.manifests(self.group, video, audio, self._tiles)
+        written = manifests.manifests(self.group, video, audio, self._tiles, self._captions)
         tops = (f"{self.group.base}.m3u8", f"{self.group.base}.mpd")
         for wave in ([name for name in written if name not in tops], [name for name in tops if name in written]):
             self._uploader.finish()  # a manifest must never name what is not there yet
@@ -232,6 +236,23 @@ class Packager:
             "playlistFilePaths": [f"{folder}.{kind}" for yes, kind in wanted if yes],
             "outputDetails": [_output_detail(self._tracks[output]) for output in sorted(self._tracks)],
         }
+
+    def _packaged_captions(self) -> list[PackagedCaptions]:
+        """Captions cut where the picture is cut, and whole for DASH, which has no timestamp map to place a piece by."""
+        beside = next(self._tracks[rendition.output] for rendition, _ in (*self._video, *self._audio))
+        end_ms = round(self.seconds * 1000)
+        packaged = []
+        for rendition in self.group.captions:
+            cues = read_captions(rendition.source, self._work, end_ms)
+            texts = [text.encode() for text in captions.segments(cues, beside.spans_ms())]
+            track = cmaf.text_track(beside, (len(text) for text in texts))
+            for segment, text in zip(track.segments, texts, strict=True):
+                self._upload_bytes(manifests.segment_name(rendition.name, track, segment.number), text)
+            if self.group.dash:
+                self._upload_bytes(f"{rendition.name}.vtt", captions.as_vtt(cues).encode())
+            self._tracks[rendition.output] = track
+            packaged.append(PackagedCaptions(rendition, track))
+        return packaged
 
     def _packaged_tiles(self, tiles: Tiles) -> PackagedTiles:
         """The images of one set, as many as the film is long; each is sent on its way."""
@@ -274,6 +295,22 @@ class Packager:
 
     def _upload_bytes(self, name: str, data: bytes) -> None:
         self._uploader.submit(self.group.bucket, self.group.prefix + name, lambda: data)
+
+
+MAX_CAPTIONS_BYTES = 32 << 20
+
+
+def read_captions(source: CaptionSource, work: Path, end_ms: int) -> list[captions.Cue]:
+    """Cues in the film's time. A picture without captions has none: MediaConvert, too, writes an empty track then."""
+    path = work / source.file
+    try:
+        if source.kind == "EMBEDDED":
+            return cea608.cues(cea608.read_pairs(path) if path.exists() else (), source.channel, end_ms)
+        if path.stat().st_size > MAX_CAPTIONS_BYTES:
+            raise captions.CaptionsBroken(f"{path.stat().st_size} bytes are too many for captions")
+        return captions.shifted(captions.read(source.kind, path.read_bytes()), source.shift_ms, end_ms)
+    except captions.CaptionsBroken as error:
+        raise EngineFailed(1010, f"Unable to open input file [{source.url}]: [{error}]") from error
 
 
 def tile_durations(film: Fraction, tiles: Tiles, timescale: int) -> list[int]:

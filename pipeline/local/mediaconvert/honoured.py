@@ -110,6 +110,34 @@ _AUDIO_SELECTOR = _under(
     Row("AudioDurationCorrection", only("DISABLED"), "timestamps are always followed"),
 )
 
+_CAPTION_SELECTOR = _under(
+    "CaptionSelectors{}",
+    Row("LanguageCode", ANY, "chooses among DVB and SCTE-27 subtitles only"),
+    Row("CustomLanguageCode", ANY, "as above"),
+    *_under(
+        "SourceSettings",
+        Row("SourceType", only("EMBEDDED", "SRT", "WEBVTT"), "608 pairs in H.264, HEVC and MPEG-2; UTF-8 files"),
+        Row(
+            "EmbeddedSourceSettings.Source608ChannelNumber",
+            ANY,
+            "CC1 to CC4, CC1 when left out; a track without cues when the picture carries none",
+        ),
+        Row("EmbeddedSourceSettings.Source608TrackNumber", only(1), "there is one video track"),
+        Row("EmbeddedSourceSettings.TerminateCaptions", only("END_OF_INPUT"), "captions end with the film"),
+        Row("EmbeddedSourceSettings.Convert608To708", only("DISABLED"), "no 708 is written"),
+        Row(
+            "FileSourceSettings.SourceFile",
+            where("s3:// URLs", lambda value: value.startswith("s3://")),
+            "nothing is fetched over HTTP",
+        ),
+        Row("FileSourceSettings.TimeDelta", ANY, "moves every cue"),
+        Row("FileSourceSettings.TimeDeltaUnits", ANY, "seconds when left out"),
+        Row("FileSourceSettings.Convert608To708", only("DISABLED"), "matters to SCC only"),
+        Row("FileSourceSettings.ConvertPaintToPop", only("DISABLED"), "matters to SCC only"),
+        Row("FileSourceSettings.ByteRateLimit", only("DISABLED"), "matters to SCC only"),
+    ),
+)
+
 _VIDEO_SELECTOR = _under(
     "VideoSelector",
     Row("Rotate", ANY, "AUTO follows the file's own rotation (AWS: MOV and MP4 only); none when left out"),
@@ -129,6 +157,7 @@ INPUT = (
         Row("TimecodeSource", only("ZEROBASED", "EMBEDDED"), "matters to clipping and overlays only"),
         *_VIDEO_SELECTOR,
         *_AUDIO_SELECTOR,
+        *_CAPTION_SELECTOR,
         Row("FilterEnable", only("AUTO", "DISABLE"), "AUTO finds nothing that needs the filter"),
         Row("FilterStrength", only(0), "as above"),
         Row("DeblockFilter", only("DISABLED"), "no filter before the encode"),
@@ -377,6 +406,25 @@ _AUDIO = _under(
     ),
 )
 
+_CAPTIONS = _under(
+    "CaptionDescriptions[]",
+    Row("CaptionSelectorName", ANY, "the name of a caption selector"),
+    Row("LanguageCode", ANY, "LANGUAGE in the playlists, lang in the MPD"),
+    Row("CustomLanguageCode", ANY, "before LanguageCode"),
+    Row("LanguageDescription", ANY, "the track's name; the language's in English when left out"),
+    *_under(
+        "DestinationSettings",
+        Row(
+            "DestinationType",
+            only("WEBVTT"),
+            "segments as long as the picture's for HLS, a whole file for DASH; nothing is burned in",
+            needed=True,
+        ),
+        Row("WebvttDestinationSettings.Accessibility", ANY, "the marks that MediaConvert documents"),
+        Row("WebvttDestinationSettings.StylePassthrough", only("DISABLED"), "plain text"),
+    ),
+)
+
 OUTPUT = _under(
     "OutputGroups[].Outputs[]",
     Row("Preset", ANY, "a name or an ARN of an existing one; what the output says goes over it"),
@@ -388,6 +436,7 @@ OUTPUT = _under(
     *_CONTAINER,
     *_VIDEO,
     *_AUDIO,
+    *_CAPTIONS,
 )
 
 SETTINGS = (*JOB, *INPUT, *GROUP, *OUTPUT)
@@ -446,7 +495,9 @@ def _files_not_made(settings: Mapping[str, Any]) -> Iterator[str]:
         codec = output.get("VideoDescription", {}).get("CodecSettings", {}).get("Codec")
         container = output.get("ContainerSettings", {}).get("Container")
         refused = "is not honoured by the local engine in a file group"
-        if codec not in _FILES:
+        if output.get("CaptionDescriptions"):
+            yield f"{place}.CaptionDescriptions {refused}"
+        elif codec not in _FILES:
             names = ", ".join(name for name in _FILES if name)
             yield f"{place}.VideoDescription.CodecSettings.Codec: {codec} {refused} (honoured: {names})"
         elif container not in _FILES[codec]:

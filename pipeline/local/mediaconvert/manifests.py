@@ -2,7 +2,8 @@
 
 In: finished tracks (cmaf.Track) and what the plan says about them. Out: file name -> text. Pure. Names and URIs are
 MediaConvert's: `<base>.m3u8`, `<base>.mpd`, `<name>.m3u8`, `<name>_I-Frame.m3u8`, `<name>init.cmfv`,
-`<name>_000000001.cmfv` (`.cmfa` for audio), all beside each other, so every URI is relative.
+`<name>_000000001.cmfv` (`.cmfa` for audio, `.vtt` for captions, `.jpg` for images), all beside each other, so every URI
+is relative.
 
 To the letter of RFC 8216bis: BANDWIDTH is the highest rate over any run of segments between half and one and a half
 target durations, with the audio that plays along; AVERAGE-BANDWIDTH is the true average. Durations are exact.
@@ -18,7 +19,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from pipeline.local.mediaconvert.cmaf import Segment, Track
-from pipeline.local.mediaconvert.planned import AudioRendition, CmafGroup, Tiles, VideoRendition
+from pipeline.local.mediaconvert.planned import AudioRendition, CaptionRendition, CmafGroup, Tiles, VideoRendition
 
 HLS_VERSION = 7  # EXT-X-MAP in a playlist without EXT-X-I-FRAMES-ONLY needs 6; 7 is what packagers write for CMAF
 
@@ -41,8 +42,16 @@ class PackagedTiles:
     track: Track  # of whole images: its width and height are theirs
 
 
+@dataclasses.dataclass(frozen=True)
+class PackagedCaptions:
+    rendition: CaptionRendition
+    track: Track
+
+
 Packaged = PackagedVideo | PackagedAudio
-EXTENSIONS = {"video": "cmfv", "audio": "cmfa", "image": "jpg"}
+EXTENSIONS = {"video": "cmfv", "audio": "cmfa", "image": "jpg", "text": "vtt"}
+CAPTIONS_GROUP = "subs"
+SDH = "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound"
 
 
 def extension(track: Track) -> str:
@@ -66,6 +75,7 @@ def manifests(
     video: Sequence[PackagedVideo],
     audio: Sequence[PackagedAudio],
     tiles: Sequence[PackagedTiles] = (),
+    captions: Sequence[PackagedCaptions] = (),
 ) -> dict[str, str]:
     """Every manifest of a group by file name, the ones that name others last."""
     files: dict[str, str] = {}
@@ -78,9 +88,11 @@ def manifests(
                 files[i_frame_playlist_name(item.rendition.name)] = i_frame_playlist(item.rendition.name, item.track)
         for item in tiles:
             files[f"{item.rendition.name}.m3u8"] = image_playlist(item)
-        files[f"{group.base}.m3u8"] = multivariant_playlist(video, audio, target, tiles)
+        for item in captions:
+            files[f"{item.rendition.name}.m3u8"] = caption_playlist(item, target)
+        files[f"{group.base}.m3u8"] = multivariant_playlist(video, audio, target, tiles, captions)
     if group.dash:
-        files[f"{group.base}.mpd"] = mpd(group, video, audio, tiles)
+        files[f"{group.base}.mpd"] = mpd(group, video, audio, tiles, captions)
     return files
 
 
@@ -144,6 +156,16 @@ def i_frame_playlist(name: str, track: Track) -> str:
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
 
+def caption_playlist(item: PackagedCaptions, target: int) -> str:
+    """As many segments as the picture has, to the end of the film and not of the last cue."""
+    name, track = item.rendition.name, item.track
+    lines = _playlist_head(target)
+    for segment in track.segments:
+        lines.append(f"#EXTINF:{decimal(Fraction(segment.duration, track.timescale))},")
+        lines.append(quote(segment_name(name, track, segment.number)))
+    return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
+
+
 def image_playlist(item: PackagedTiles) -> str:
     """By Roku's Image Media Playlist 0.4, which MediaConvert's images follow: RESOLUTION is one thumbnail's, and
     EXT-X-TILES belongs to the image after it, so that each has its own. The last image ends with the film."""
@@ -179,29 +201,52 @@ def multivariant_playlist(
     audio: Sequence[PackagedAudio],
     target: int,
     tiles: Sequence[PackagedTiles] = (),
+    captions: Sequence[PackagedCaptions] = (),
 ) -> str:
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{HLS_VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
-    lines += _media_lines(audio)
+    lines += [*_media_lines(audio), *_caption_lines(captions)]
     for item in video:
         groups = item.rendition.audio_groups or tuple(dict.fromkeys(a.rendition.group_id for a in audio)) or (None,)
         for group_id in groups:
-            lines += _variant(item, [a for a in audio if a.rendition.group_id == group_id], group_id, target)
+            playing = [a for a in audio if a.rendition.group_id == group_id]
+            lines += _variant(item, playing, group_id, target, captions)
     if not video:
-        lines += _audio_only_variants(audio, target)
+        lines += _audio_only_variants(audio, target, captions)
     lines += [_i_frame_variant(item) for item in video if item.rendition.i_frame_playlist]
     lines += [_image_variant(item) for item in tiles]
     return "\n".join([*lines, ""])
 
 
+def _distinct(labels: Sequence[str]) -> Iterator[str]:
+    """NAMEs in a group must differ."""
+    seen: set[str] = set()
+    for label in map(clean, labels):
+        name, number = label, 2
+        while name in seen:
+            name, number = f"{label} {number}", number + 1
+        seen.add(name)
+        yield name
+
+
+def _caption_lines(captions: Sequence[PackagedCaptions]) -> Iterator[str]:
+    labels = _distinct([item.rendition.label for item in captions])
+    for item, label in zip(captions, labels, strict=True):
+        rendition = item.rendition
+        attributes = [f'TYPE=SUBTITLES,GROUP-ID="{CAPTIONS_GROUP}"']
+        attributes += [f'LANGUAGE="{rendition.language}"'] if rendition.language else []
+        attributes += [f'NAME="{label}",DEFAULT={_yes(rendition.default)},AUTOSELECT=YES,FORCED=NO']
+        attributes += [f'CHARACTERISTICS="{SDH}"'] if rendition.accessibility else []
+        yield "#EXT-X-MEDIA:" + ",".join([*attributes, f'URI="{quote(rendition.name)}.m3u8"'])
+
+
 def _media_lines(audio: Sequence[PackagedAudio]) -> Iterator[str]:
-    seen: set[tuple[str, str]] = set()
+    names: dict[str, Iterator[str]] = {}
+    for group_id in dict.fromkeys(item.rendition.group_id for item in audio):
+        names[group_id] = _distinct([a.rendition.label for a in audio if a.rendition.group_id == group_id])
     defaults: set[str] = set()
     for item in audio:
         rendition = item.rendition
-        label, number = clean(rendition.label), 2
-        while (rendition.group_id, label) in seen:  # NAMEs in a group must differ
-            label, number = f"{clean(rendition.label)} {number}", number + 1
-        seen.add((rendition.group_id, label))
+        label = next(names[rendition.group_id])
         default = rendition.default and rendition.group_id not in defaults
         if default:
             defaults.add(rendition.group_id)
@@ -212,33 +257,49 @@ def _media_lines(audio: Sequence[PackagedAudio]) -> Iterator[str]:
         yield "#EXT-X-MEDIA:" + ",".join(attributes)
 
 
-def _variant(item: PackagedVideo, audio: Sequence[PackagedAudio], group_id: str | None, target: int) -> list[str]:
+def _variant(
+    item: PackagedVideo,
+    audio: Sequence[PackagedAudio],
+    group_id: str | None,
+    target: int,
+    captions: Sequence[PackagedCaptions],
+) -> list[str]:
     track, rendition = item.track, item.rendition
-    peak = peak_rate(track, target) + max((peak_rate(a.track, target) for a in audio), default=0)
-    average = average_rate(track) + max((average_rate(a.track) for a in audio), default=0)
+    peak, average = _rates([[item], audio, captions], target)
     codecs = ",".join(dict.fromkeys([track.codec, *(a.track.codec for a in audio)]))
     attributes = [
-        f"BANDWIDTH={max(peak, average)}",
+        f"BANDWIDTH={peak}",
         f"AVERAGE-BANDWIDTH={average}",
         f'CODECS="{codecs}"',
         f"RESOLUTION={track.width}x{track.height}",
         f"FRAME-RATE={float(rendition.frame_rate):.3f}",
         "VIDEO-RANGE=SDR",
         *([f'AUDIO="{clean(group_id)}"'] if audio else []),
+        *([f'SUBTITLES="{CAPTIONS_GROUP}"'] if captions else []),
         "CLOSED-CAPTIONS=NONE",  # true: the encoder is told to drop the captions inside the pictures
     ]
     return ["#EXT-X-STREAM-INF:" + ",".join(attributes), f"{quote(rendition.name)}.m3u8"]
 
 
-def _audio_only_variants(audio: Sequence[PackagedAudio], target: int) -> Iterator[str]:
+def _rates(playing: Sequence[Sequence[Packaged | PackagedCaptions]], target: int) -> tuple[int, int]:
+    """BANDWIDTH and AVERAGE-BANDWIDTH of what plays together: one of each group, and the largest of each counts."""
+    tracks = [[item.track for item in group] for group in playing if group]
+    peak = sum(max(peak_rate(track, target) for track in group) for group in tracks)
+    average = sum(max(average_rate(track) for track in group) for group in tracks)
+    return max(peak, average), average
+
+
+def _audio_only_variants(
+    audio: Sequence[PackagedAudio], target: int, captions: Sequence[PackagedCaptions]
+) -> Iterator[str]:
     for group_id in dict.fromkeys(item.rendition.group_id for item in audio):
         members = [item for item in audio if item.rendition.group_id == group_id]
-        peak = max(peak_rate(item.track, target) for item in members)
-        average = max(average_rate(item.track) for item in members)
+        peak, average = _rates([members, captions], target)
         first = next((item for item in members if item.rendition.default), members[0])
         yield (
-            f"#EXT-X-STREAM-INF:BANDWIDTH={max(peak, average)},AVERAGE-BANDWIDTH={average},"
+            f"#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},"
             f'CODECS="{first.track.codec}",AUDIO="{clean(group_id)}"'
+            + (f',SUBTITLES="{CAPTIONS_GROUP}"' if captions else "")
         )
         yield f"{quote(first.rendition.name)}.m3u8"
 
@@ -286,6 +347,7 @@ def mpd(
     video: Sequence[PackagedVideo],
     audio: Sequence[PackagedAudio],
     tiles: Sequence[PackagedTiles] = (),
+    captions: Sequence[PackagedCaptions] = (),
 ) -> str:
     duration = decimal(max(item.track.duration for item in (video or audio)))
     buffer = group.minimum_buffer_seconds or target_duration([item.track for item in (*video, *audio)])
@@ -303,7 +365,8 @@ def mpd(
     if video:
         period.append(_video_set(group, video))
     period.extend(_audio_set(number, item, group) for number, item in enumerate(audio, 2))
-    period.extend(_image_set(number, item) for number, item in enumerate(tiles, 2 + len(audio)))
+    period.extend(_caption_set(number, item) for number, item in enumerate(captions, 2 + len(audio)))
+    period.extend(_image_set(number, item) for number, item in enumerate(tiles, 2 + len(audio) + len(captions)))
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
@@ -346,6 +409,27 @@ def _audio_set(number: int, item: PackagedAudio, group: CmafGroup) -> Element:
     ElementTree.SubElement(representation, "AudioChannelConfiguration", channels)
     representation.append(_template(rendition.name, track))
     adaptation_set.append(representation)
+    return adaptation_set
+
+
+def _caption_set(number: int, item: PackagedCaptions) -> Element:
+    """One WebVTT file for the whole film. The role or the accessibility mark is what MediaConvert's API reference says
+    of WebvttDestinationSettings.Accessibility."""
+    rendition = item.rendition
+    language = {"lang": rendition.language} if rendition.language else {}
+    attributes = {"id": str(number), "contentType": "text", "mimeType": "text/vtt", **language}
+    adaptation_set = Element("AdaptationSet", attributes)
+    ElementTree.SubElement(adaptation_set, "Label").text = clean(rendition.label)
+    role = {"schemeIdUri": "urn:mpeg:dash:role:2011"}
+    if rendition.accessibility:
+        ElementTree.SubElement(adaptation_set, "Accessibility", {**role, "value": "caption"})
+    else:
+        ElementTree.SubElement(adaptation_set, "Role", {**role, "value": "subtitle"})
+    rate = str(max(1, average_rate(item.track)))
+    representation = ElementTree.SubElement(
+        adaptation_set, "Representation", {"id": quote(rendition.name), "bandwidth": rate}
+    )
+    ElementTree.SubElement(representation, "BaseURL").text = f"{quote(rendition.name)}.vtt"
     return adaptation_set
 
 

@@ -21,13 +21,15 @@ from urllib.parse import urlsplit
 
 import ffmpeg as graph
 
-from pipeline.local.mediaconvert import encoders, geometry, pictures, probe, sounds, trickplay
+from pipeline.local.mediaconvert import cea608, encoders, geometry, pictures, probe, sounds, trickplay
 from pipeline.local.mediaconvert.ffmpeg import Limits
-from pipeline.local.mediaconvert.languages import language_name
+from pipeline.local.mediaconvert.languages import bcp47, language_name
 from pipeline.local.mediaconvert.loudness import Measured
 from pipeline.local.mediaconvert.planned import (
     Analysis,
     AudioRendition,
+    CaptionRendition,
+    CaptionSource,
     Capture,
     CmafGroup,
     EnginePlan,
@@ -44,6 +46,7 @@ from pipeline.local.mediaconvert.planned import (
 from pipeline.local.mediaconvert.probe import SourceFacts, VideoTrack
 from pipeline.local.mediaconvert.sounds import Chain, Sounds
 
+USER_DATA_FILE = "user-data.mkv"
 UNKNOWN_DURATION_SECONDS = 6 * 3600
 SILENCE_ADDED = "MediaConvert added at least 100 milliseconds of audio silence to keep audio and video in sync."
 SOUND_DROPPED = "MediaConvert dropped at least 100 milliseconds of audio to align audio and video."
@@ -85,7 +88,7 @@ class _Planner:
         has_picture = bool(self.encodes or captures)
         duration = self._duration(has_picture)
         heard = sounds.streams(self.sounds.all, duration if self.encodes else None, measured)
-        arguments = _arguments([*self._pictures(captures), *self._sound_files(heard)])
+        arguments = _arguments([*self._pictures(captures), *self._sound_files(heard), *self._user_data(groups)])
         return EnginePlan(
             arguments=arguments,
             groups=groups,
@@ -111,15 +114,19 @@ class _Planner:
     def _cmaf_group(self, index: int, group: Mapping[str, Any]) -> CmafGroup:
         settings = group["OutputGroupSettings"]["CmafGroupSettings"]
         bucket, prefix, base = self._destination(settings.get("Destination", ""), index)
-        video, audio = [], []
+        video, audio, captions = [], [], []
         for number, output in enumerate(group["Outputs"]):
             place = f"OutputGroups[{index}].Outputs[{number}]"
             name = base + output.get("NameModifier", "")
-            if "VideoDescription" in output:
+            if output.get("CaptionDescriptions"):
+                captions.append(self._captions(place, number, name, output, first=not captions))
+            elif "VideoDescription" in output:
                 file = f"video-{index}-{number}.mp4"
                 video.append(self._rendition(place, file, number, name, output, settings))
             else:
                 audio.append(self._cmaf_audio(place, number, name, output))
+        if captions and not video and not audio:
+            raise JobRefused(1040, f"OutputGroups[{index}]: captions need a picture or sound in the same group")
         seconds = Fraction(settings.get("SegmentLength", 10))
         exact = settings.get("SegmentLengthControl", "EXACT") == "EXACT"
         gops = encoders.gops_per_segment(index, video, seconds, exact)
@@ -138,6 +145,7 @@ class _Planner:
             minimum_buffer_seconds=settings.get("MinBufferTime"),
             bandwidth_in_mpd=settings.get("MpdManifestBandwidthType"),
             tiles=trickplay.tile_sets(index, settings, base, video, whole, self._thumbnail),
+            captions=tuple(captions),
         )
 
     def _file_group(self, index: int, group: Mapping[str, Any]) -> FileGroup:
@@ -333,6 +341,48 @@ class _Planner:
             language = {"metadata:s:a:0": f"language={sound.language}"}
             options = {"f": "mp4", **cut, **encoders.CLEAN, **sound.options, **language}
             yield graph.output(streams[sound.file], sound.file, **options)
+
+    # --- captions ----------------------------------------------------------------------------------------------------
+
+    def _captions(self, place: str, number: int, name: str, output: Mapping[str, Any], first: bool) -> CaptionRendition:
+        description = output["CaptionDescriptions"][0]
+        language = bcp47(description.get("CustomLanguageCode") or description.get("LanguageCode"))
+        webvtt = description.get("DestinationSettings", {}).get("WebvttDestinationSettings", {})
+        return CaptionRendition(
+            output=number,
+            name=name,
+            source=self._caption_source(place, description["CaptionSelectorName"]),
+            language=language,
+            label=description.get("LanguageDescription") or language_name(language) or "Captions",
+            # User guide, IMSC, TTML and WebVTT output captions: "The captions track that you specify first in your job
+            # is signaled as the default track in the HLS manifest."
+            default=first,
+            accessibility=webvtt.get("Accessibility") == "ENABLED",
+        )
+
+    def _caption_source(self, place: str, selector: str) -> CaptionSource:
+        selectors = self.source["CaptionSelectors"]
+        settings = selectors[selector]["SourceSettings"]
+        if settings["SourceType"] == "EMBEDDED":
+            self._video_track(place)
+            channel = settings.get("EmbeddedSourceSettings", {}).get("Source608ChannelNumber", 1)
+            return CaptionSource("EMBEDDED", USER_DATA_FILE, channel=channel)
+        file = settings["FileSourceSettings"]
+        unit = 1 if file.get("TimeDeltaUnits", "SECONDS") == "MILLISECONDS" else 1000
+        name = f"captions-{list(selectors).index(selector)}"  # ours: the file's own name is user text
+        return CaptionSource(settings["SourceType"], name, file["SourceFile"], shift_ms=file.get("TimeDelta", 0) * unit)
+
+    def _user_data(self, groups: tuple[CmafGroup | FileGroup, ...]) -> Iterator[Any]:
+        """The captions inside the pictures: copied out while the film is read anyway, without decoding it again."""
+        streams = (group for group in groups if isinstance(group, CmafGroup))
+        if any(rendition.source.url is None for group in streams for rendition in group.captions):
+            track = self.facts.video[0]
+            if track.codec in cea608.COPIED:
+                options = {"f": "matroska", "c:v": "copy", "bsf:v": cea608.COPIED[track.codec]}
+                yield graph.output(
+                    pictures.source()[str(track.index)], USER_DATA_FILE, avoid_negative_ts="disabled",
+                    **options, **encoders.CLEAN,
+                )  # fmt: skip
 
     # --- lengths and limits ------------------------------------------------------------------------------------------
 

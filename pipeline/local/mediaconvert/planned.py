@@ -91,6 +91,28 @@ class Tiles:
 
 
 @dataclasses.dataclass(frozen=True)
+class CaptionSource:
+    """Where captions come from: `url` names a sidecar; without one they are inside the pictures."""
+
+    kind: str  # EMBEDDED, SRT, WEBVTT
+    file: str  # in the working directory
+    url: str | None = None
+    channel: int = 1  # CC1 to CC4
+    shift_ms: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionRendition:
+    output: int
+    name: str
+    source: CaptionSource
+    language: str | None  # BCP 47
+    label: str
+    default: bool
+    accessibility: bool  # for people who are deaf or hard of hearing
+
+
+@dataclasses.dataclass(frozen=True)
 class CmafGroup:
     index: int
     bucket: str
@@ -105,6 +127,7 @@ class CmafGroup:
     minimum_buffer_seconds: int | None
     bandwidth_in_mpd: str | None  # AVERAGE, MAX, or what was measured
     tiles: tuple[Tiles, ...] = ()
+    captions: tuple[CaptionRendition, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,3 +188,8 @@ class EnginePlan:
     limits: Limits
     filters: frozenset[str]  # those that not every build of ffmpeg has
     warnings: tuple[Warned, ...]
+
+    @property
+    def caption_sources(self) -> tuple[CaptionSource, ...]:
+        groups = (group for group in self.groups if isinstance(group, CmafGroup))
+        return tuple(dict.fromkeys(rendition.source for group in groups for rendition in group.captions))

@@ -209,6 +209,24 @@ def _audio_sources_exist(settings: Mapping[str, Any], groups: list[Group]) -> It
                     )
 
 
+def _caption_selectors_exist(settings: Mapping[str, Any], groups: list[Group]) -> Iterator[Violation]:
+    """CaptionSelectorName: "Specifies which Caption Selector to use from each input when generating captions"."""
+    selectors = {name for source in settings.get("Inputs", []) for name in source.get("CaptionSelectors", {})}
+    for group in groups:
+        for output in group.outputs():
+            for index, description in enumerate(output.captions):
+                pointer = f"{output.pointer}/captionDescriptions/{index}"
+                name = description.get("CaptionSelectorName")
+                if name is None:
+                    yield Violation(pointer, "captionSelectorName is a required property")
+                elif name not in selectors:
+                    yield Violation(
+                        f"{pointer}/captionSelectorName",
+                        f"{name} should be the name of a caption selector of the input "
+                        f"(there are: {', '.join(sorted(selectors)) or 'none'})",
+                    )
+
+
 def _no_two_outputs_write_the_same_files(settings: Mapping[str, Any], groups: list[Group]) -> Iterator[Violation]:
     """Two groups with one destination need different name modifiers as well: their files meet in one folder."""
     seen: dict[tuple[str, str, str], str] = {}
@@ -246,6 +264,26 @@ def _selector_by_track_names_tracks(pointer: str, source: Mapping[str, Any]) -> 
             yield Violation(
                 f"{pointer}/audioSelectors/{name}", "tracks is a required property when selectorType is TRACK"
             )
+
+
+def _captions_have_a_source(pointer: str, source: Mapping[str, Any]) -> Iterator[Violation]:
+    """SourceType: "Use Source to identify the format of your input captions. The service cannot auto-detect caption
+    format." FileSourceSettings: "If your input captions are SCC, SMI, SRT, STL, TTML, WebVTT ... specify the URI of the
+    input caption source file." (WebVTT may also come with an HLS input, IMSC with an IMF package.)"""
+    for name, selector in source.get("CaptionSelectors", {}).items():
+        place, settings = f"{pointer}/captionSelectors/{name}", selector.get("SourceSettings", {})
+        kind = settings.get("SourceType")
+        if kind is None:
+            yield Violation(place, "sourceSettings with sourceType is a required property")
+        elif _is_sidecar(settings) and not settings.get("FileSourceSettings", {}).get("SourceFile"):
+            needed = "fileSourceSettings with sourceFile is a required property"
+            yield Violation(f"{place}/sourceSettings", f"{needed} for {kind}")
+
+
+def _is_sidecar(settings: Mapping[str, Any]) -> bool:
+    if settings["SourceType"] == "WEBVTT":
+        return "WebvttHlsSourceSettings" not in settings
+    return settings["SourceType"] in ("SCC", "SMI", "SRT", "STL", "TTML", "SMPTE_TT")
 
 
 # --- output groups -----------------------------------------------------------------------------------------------
@@ -536,6 +574,21 @@ def _aac_bitrate_is_one_of_the_set(output: Output) -> Iterator[Violation]:
             )
 
 
+#: User guide, Captions support tables by output container type.
+CMAF_CAPTIONS = ("IMSC", "WEBVTT")
+
+
+def _captions_fit_the_container(output: Output) -> Iterator[Violation]:
+    for index, description in enumerate(output.captions):
+        pointer = f"{output.pointer}/captionDescriptions/{index}"
+        kind = description.get("DestinationSettings", {}).get("DestinationType", "EMBEDDED")
+        if output.container == "CMFC" and kind not in CMAF_CAPTIONS:
+            yield Violation(
+                f"{pointer}/destinationSettings/destinationType",
+                f"{kind} does not belong in a CMFC container (these do: {', '.join(CMAF_CAPTIONS)})",
+            )
+
+
 def _configured_language_is_configured(output: Output) -> Iterator[Violation]:
     """LanguageCodeControl: USE_CONFIGURED takes the language from LanguageCode or CustomLanguageCode."""
     for index, description in enumerate(output.audio):
@@ -557,6 +610,7 @@ INPUT_RULES: tuple[Callable[[str, Mapping[str, Any]], Iterator[Violation]], ...]
     _input_has_a_file,
     _s3_input_names_an_object,
     _selector_by_track_names_tracks,
+    _captions_have_a_source,
 )
 
 GROUP_RULES: tuple[Callable[[Group], Iterator[Violation]], ...] = (
@@ -588,10 +642,12 @@ OUTPUT_RULES: tuple[Callable[[Output], Iterator[Violation]], ...] = (
     _cabac_needs_main_or_high,
     _aac_bitrate_is_one_of_the_set,
     _configured_language_is_configured,
+    _captions_fit_the_container,
 )
 
 JOB_RULES: tuple[Callable[[Mapping[str, Any], list[Group]], Iterator[Violation]], ...] = (
     _job_does_more_than_capture_frames,
     _audio_sources_exist,
+    _caption_selectors_exist,
     _no_two_outputs_write_the_same_files,
 )

@@ -109,6 +109,9 @@ def do_job(request: Mapping[str, Any], mouth: Mouth) -> None:
     measured = engine.analyse(analysis, facts, scratch) if analysis else {}
     planned = plan.plan_job(settings, facts, cpus, measured)
     ffmpeg.require_filters(planned.filters)
+    for captions in planned.caption_sources:
+        if captions.url:
+            transfer.download(client, captions.url, scratch / captions.file, lambda done, size: None)
     mouth.progress("PROBING", 1, often=True)
 
     length = planned.duration or plan.UNKNOWN_DURATION_SECONDS

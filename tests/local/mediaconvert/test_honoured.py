@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from pipeline.local.mediaconvert import honoured, model
 from tests.local.mediaconvert.conftest import JOB, ROLE
-from tests.local.mediaconvert.test_rules import aac, another_video, audio, capture, cmaf, h264, video
+from tests.local.mediaconvert.test_rules import aac, another_video, audio, captions, capture, cmaf, h264, video
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "local-mediaconvert.md"
 
@@ -31,6 +31,23 @@ H264 = f"{OUTPUT}.VideoDescription.CodecSettings.H264Settings"
 NOT = "is not honoured by the local engine"
 
 CASES = [
+    (
+        lambda job: captions(job, DestinationSettings={"DestinationType": "BURN_IN"}),
+        "OutputGroups[0].Outputs[2].CaptionDescriptions[0].DestinationSettings.DestinationType: BURN_IN "
+        f"{NOT} (honoured: WEBVTT)",
+    ),
+    (
+        lambda job: captions(job, DestinationSettings={}),
+        "OutputGroups[0].Outputs[2].CaptionDescriptions[0].DestinationSettings.DestinationType: leaving it out asks",
+    ),
+    (
+        lambda job: captions(job, selector={"SourceType": "TELETEXT"}),
+        f"Inputs[0].CaptionSelectors.C.SourceSettings.SourceType: TELETEXT {NOT} (honoured: EMBEDDED, SRT, WEBVTT)",
+    ),
+    (
+        lambda job: capture(job).update(CaptionDescriptions=[{}]),
+        f"OutputGroups[1].Outputs[0].CaptionDescriptions {NOT} in a file group",
+    ),
     (lambda job: h264(job).update(Telecine="HARD"), f"{H264}.Telecine: HARD {NOT} (honoured: NONE)"),
     (lambda job: h264(job).update(RateControlMode="VBR"), f"{H264}.RateControlMode: VBR {NOT} (honoured: QVBR)"),
     (lambda job: h264(job).update(SceneChangeDetect="ENABLED"), f"{H264}.SceneChangeDetect: ENABLED {NOT}"),

@@ -18,6 +18,17 @@ def cmaf(job: dict[str, Any]) -> dict[str, Any]:
     return job["OutputGroups"][0]["OutputGroupSettings"]["CmafGroupSettings"]
 
 
+def captions(job: dict[str, Any], selector: dict[str, Any] | None = None, **description: Any) -> None:
+    """One more output, with captions from the selector C."""
+    settings = {"SourceType": "EMBEDDED"} if selector is None else selector
+    job["Inputs"][0]["CaptionSelectors"] = {"C": {"SourceSettings": settings}}
+    webvtt = {"CaptionSelectorName": "C", "DestinationSettings": {"DestinationType": "WEBVTT"}}
+    wanted = {name: value for name, value in (webvtt | description).items() if value is not None}
+    container = {"Container": "CMFC"}
+    output = {"NameModifier": "_cc", "ContainerSettings": container, "CaptionDescriptions": [wanted]}
+    job["OutputGroups"][0]["Outputs"].append(output)
+
+
 def trick_play(job: dict[str, Any], **settings: Any) -> None:
     cmaf(job).update(ImageBasedTrickPlay="ADVANCED", ImageBasedTrickPlaySettings=settings)
 
@@ -64,6 +75,7 @@ def test_the_planners_job_breaks_no_rule():
     assert violations(lambda job: None) == []
 
 
+CAPTIONS = "/outputGroups/0/outputs/2/captionDescriptions/0"
 CMAF = "/outputGroups/0/outputGroupSettings/cmafGroupSettings"
 VIDEO = "/outputGroups/0/outputs/0"
 H264 = f"{VIDEO}/videoDescription/codecSettings/h264Settings"
@@ -71,6 +83,28 @@ AUDIO = "/outputGroups/0/outputs/1"
 CAPTURE = "/outputGroups/1/outputs/0"
 
 CASES: dict[str, tuple[Change, str]] = {
+    "a caption selector without a source": (
+        lambda job: captions(job, selector={}),
+        "/inputs/0/captionSelectors/C: sourceSettings with sourceType is a required property",
+    ),
+    "a caption file without a name": (
+        lambda job: captions(job, selector={"SourceType": "SRT"}),
+        "/inputs/0/captionSelectors/C/sourceSettings: fileSourceSettings with sourceFile is a required property for "
+        "SRT",
+    ),
+    "captions from nowhere": (
+        lambda job: captions(job, CaptionSelectorName="D"),
+        f"{CAPTIONS}/captionSelectorName: D should be the name of a caption selector of the input (there are: C)",
+    ),
+    "captions without a selector": (
+        lambda job: captions(job, CaptionSelectorName=None),
+        f"{CAPTIONS}: captionSelectorName is a required property",
+    ),
+    "burned-in captions in CMAF": (
+        lambda job: captions(job, DestinationSettings={"DestinationType": "BURN_IN"}),
+        f"{CAPTIONS}/destinationSettings/destinationType: BURN_IN does not belong in a CMFC container "
+        "(these do: IMSC, WEBVTT)",
+    ),
     "trick play settings without ADVANCED": (
         lambda job: cmaf(job).update(ImageBasedTrickPlay="THUMBNAIL", ImageBasedTrickPlaySettings={"TileWidth": 2}),
         f"{CMAF}/imageBasedTrickPlaySettings: Applies only when imageBasedTrickPlay is ADVANCED",
