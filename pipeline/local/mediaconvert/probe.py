@@ -108,13 +108,29 @@ def probe_file(path: Path, url: str) -> dict[str, Any]:
     return probe_result(read_facts(path, url))
 
 
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """The facts, and how ffprobe came by them: what it complained of, and where the packets it read begin and end."""
+
+    facts: SourceFacts
+    errors: tuple[str, ...]
+    packets: tuple[tuple[int, int], ...]
+
+
 def read_facts(path: Path, url: str) -> SourceFacts:
+    return look(path, url).facts
+
+
+def look(path: Path, url: str) -> Look:
     size = path.stat().st_size
     if size == 0:
         raise ProbeRefused(1010, _unopened(url, "The file is empty"))
     show = ["-show_format", "-show_streams", "-show_programs", "-read_intervals", f"%+#{FRAMES_LOOKED_AT}"]
-    entries = ["-show_entries", "frame=stream_index,interlaced_frame,top_field_first:frame_side_data"]
-    answer = ffmpeg.probe(["-of", "json", *show, *entries, f"file:{path.name}"], cwd=path.parent)
+    entries = "packet=pos,size:frame=stream_index,interlaced_frame,top_field_first:frame_side_data"
+    answer = ffmpeg.probe(
+        ["-of", "json", *show, "-show_entries", entries, f"file:{path.name}"],
+        cwd=path.parent,
+    )
     if answer.timed_out or answer.signal_name == "SIGXCPU":
         raise ProbeRefused(1522, _unopened(url, "Reading its headers took too long"), "\n".join(answer.errors))
     if answer.returncode < 0:
@@ -122,7 +138,12 @@ def read_facts(path: Path, url: str) -> SourceFacts:
         raise ProbeRefused(1999, _unopened(url, message), "\n".join(answer.errors))
     if answer.returncode > 0:
         raise _refusal(url, path, answer.errors)
-    return parse(json.loads(answer.stdout), size, extent.missing_bytes(path))
+    said = json.loads(answer.stdout)
+    mixed = said.pop("packets_and_frames", [])  # as ffprobe gives them when both are asked for
+    said["frames"] = [one for one in mixed if one["type"] == "frame"]
+    packets = (one for one in mixed if one["type"] == "packet" and one.get("pos", "").isdigit())
+    places = tuple((int(one["pos"]), int(one["pos"]) + int(one["size"])) for one in packets)
+    return Look(parse(said, size, extent.missing_bytes(path)), answer.errors, places)
 
 
 def _unopened(url: str, why: str) -> str:

@@ -5,7 +5,8 @@ In: HTTP requests as boto3's `mediaconvert` client sends them. Out: answers as A
 {"message"}; an operation we do not offer is a BadRequestException that names it; anything else is logged here and
 answered as InternalServerErrorException.
 
-`handle` is thread-safe and quick, except for Probe, which reads the whole file from S3 before it looks.
+`handle` is thread-safe and quick, except for Probe, which reads some MiB of the file from S3 before it looks, or all of
+it where those do not tell (peek.py).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.mediaconvert import faults, honoured, jobs, model, queries, rules, transfer
+from pipeline.local.mediaconvert import faults, honoured, jobs, model, peek, queries, rules, transfer
 from pipeline.local.mediaconvert.dispatch import MINUTE_SECONDS, WORKER_COMMAND, Dispatcher
 from pipeline.local.mediaconvert.errors import (
     ApiError,
@@ -33,7 +34,7 @@ from pipeline.local.mediaconvert.errors import (
 from pipeline.local.mediaconvert.events import Announcer, Emit
 from pipeline.local.mediaconvert.library import Library
 from pipeline.local.mediaconvert.paging import page
-from pipeline.local.mediaconvert.probe import ProbeRefused, probe_file
+from pipeline.local.mediaconvert.probe import ProbeRefused, probe_result, read_facts
 from pipeline.local.mediaconvert.queues import DEFAULT, Queues
 
 Response = tuple[int, dict[str, str], bytes]
@@ -238,14 +239,23 @@ class MediaConvertService:
                 f"InputFiles[].FileUrl: {url} is not honoured by the local engine (honoured: s3:// URLs)"
             )
         with tempfile.TemporaryDirectory(prefix="probe-", dir=self._home / "scratch") as folder:
-            path = Path(folder) / "source"
             try:
-                transfer.download(self._s3, url, path)
-                return probe_file(path, url)
+                return self._facts_of(url, Path(folder) / "source")
             except transfer.TransferFailed as failed:
                 raise READ_FAILURES.get(failed.code, BadRequestException)(str(failed)) from failed
             except ProbeRefused as refused:
                 raise UnprocessableEntityException(str(refused)) from refused
+
+    def _facts_of(self, url: str, path: Path) -> dict[str, Any]:
+        """From a few MiB of a large object where that is enough, or else from all of it."""
+        source = transfer.head(self._s3, url)
+        facts = peek.facts(self._s3, url, source, path) if source.size > peek.WHOLE_BYTES else None
+        if facts is None:
+            source = transfer.download(self._s3, url, path)
+            facts = read_facts(path, url)
+        said = {"ETag": source.etag.strip('"'), "LastModified": source.modified, "MimeType": source.content_type}
+        result = probe_result(facts)
+        return {**result, "Metadata": {**result["Metadata"], **{k: v for k, v in said.items() if v is not None}}}
 
     # --- queues --------------------------------------------------------------------------------------------------
 

@@ -53,6 +53,8 @@ class Source:
     key: str
     size: int
     etag: str
+    modified: float | None = None  # seconds since 1970
+    content_type: str | None = None
 
 
 def s3_client(endpoint_url: str | None, region: str) -> Any:
@@ -92,9 +94,8 @@ def split_url(url: str) -> tuple[str, str]:
 
 def download(client: Any, url: str, path: Path, report: Callable[[int, int], None] = lambda done, size: None) -> Source:
     """Fetch an object to a file in ranges, several at once; `report` hears how many of how many bytes are there."""
-    bucket, key = split_url(url)
     for _ in range(RESTARTS):
-        source = _head(client, url, bucket, key)
+        source = head(client, url)
         try:
             _fetch(client, url, source, path, report)
             return source
@@ -105,14 +106,27 @@ def download(client: Any, url: str, path: Path, report: Callable[[int, int], Non
     )
 
 
-def _head(client: Any, url: str, bucket: str, key: str) -> Source:
+def head(client: Any, url: str) -> Source:
+    """What S3 says of an object without giving it."""
     from botocore.exceptions import BotoCoreError, ClientError
 
+    bucket, key = split_url(url)
     try:
         answer = client.head_object(Bucket=bucket, Key=key)
     except (ClientError, BotoCoreError) as error:
         raise _read_failure(url, error, "HeadObject failed") from error
-    return Source(bucket, key, answer["ContentLength"], answer["ETag"])
+    modified = answer["LastModified"].timestamp() if "LastModified" in answer else None
+    return Source(bucket, key, answer["ContentLength"], answer["ETag"], modified, answer.get("ContentType"))
+
+
+def fetch_range(client: Any, url: str, source: Source, start: int, end: int, path: Path) -> None:
+    """The bytes from `start` to `end` of an object, at their place in a file that is there already."""
+    try:
+        with path.open("r+b") as file:
+            for piece_at, piece in _range(client, url, source, start, end):
+                os.pwrite(file.fileno(), piece, piece_at)
+    except _Replaced as error:
+        raise TransferFailed(3450, f"Unable to open input file [{url}]: [The object was replaced]") from error
 
 
 def _fetch(client: Any, url: str, source: Source, path: Path, report: Callable[[int, int], None]) -> None:

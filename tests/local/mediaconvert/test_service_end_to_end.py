@@ -182,6 +182,15 @@ def test_probe_tells_what_a_film_is(client):
     assert result["Metadata"]["FileSize"] > 0
 
 
+def test_probe_of_a_large_film_fetches_its_ends_only(client, store, monkeypatch):
+    url = "s3://films/uploads/My Film+1 #ü.mp4"
+    whole = client.probe(InputFiles=[{"FileUrl": url}])["ProbeResults"]
+    monkeypatch.setattr("pipeline.local.mediaconvert.peek.WHOLE_BYTES", 0)
+    monkeypatch.setattr("pipeline.local.mediaconvert.transfer.download", lambda *_: pytest.fail("it was downloaded"))
+    assert client.probe(InputFiles=[{"FileUrl": url}])["ProbeResults"] == whole
+    assert whole[0]["Metadata"]["ETag"] == store.objects[url.removeprefix("s3://")].etag.strip('"')
+
+
 def test_probe_refuses_what_is_not_a_film(client):
     with pytest.raises(client.exceptions.UnprocessableEntityException, match="1010"):
         client.probe(InputFiles=[{"FileUrl": "s3://films/page.mp4"}])

@@ -26,6 +26,7 @@ class TinyS3:
         self.objects: dict[str, Stored] = {}
         self.order: list[str] = []
         self.refuse: dict[str, int] = {}
+        self.served = 0  # bytes of bodies
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
@@ -83,7 +84,9 @@ class TinyS3:
                     self._answer(412)
                 else:
                     first, last = (int(part) for part in self.headers["Range"].removeprefix("bytes=").split("-"))
-                    self._answer(206, found.body[first : last + 1], {"ETag": found.etag})
+                    body = found.body[first : last + 1]
+                    store.served += len(body)
+                    self._answer(206, body, {"ETag": found.etag})
 
             def do_PUT(self):
                 body = self._body()
