@@ -1,67 +1,55 @@
-"""Convert captions: every sidecar becomes a WebVTT file and a media playlist in the run's folder.
+"""Convert captions, Convert cover: what lies beside the pictures becomes files in the run's folder.
 
-In: {upload, captions, duration_ms}. Out: a list of caption tracks with their warnings. A sidecar that cannot be read
-is left out with a warning: captions never hold a film back. Of many warnings the first are kept.
+In: {upload, captions, duration_ms}, or {upload, wanted} for the cover. Out: a list of caption tracks with their
+warnings, or {path, width, height} of the cover, {} where there is none.
+
+Every sidecar becomes a WebVTT file and a media playlist. One that cannot be read is left out with a warning: captions
+never hold a film back. Of many warnings the first are kept. The cover is the picture inside a file of sound alone.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 from pipeline.aws import objects
 from pipeline.aws.faults import handles_faults
-from pipeline.media import captions, keys, manifest
+from pipeline.media import captions, cover, keys, manifest
 from pipeline.media.asset import Upload
 from pipeline.media.errors import OutputMissing, SourceRejected
 from pipeline.settings import ConvertSettings
 
-_MOST_WARNINGS = 5
-
 
 @handles_faults
-def handler(event: dict[str, Any], context: Any) -> list[dict[str, Any]]:
-    settings = ConvertSettings.from_env()
+def handler(event: dict[str, Any], context: Any) -> list[dict[str, Any]] | dict[str, Any]:
+    bucket = ConvertSettings.from_env().outputs_bucket
     upload = Upload.from_state(event["upload"])
+    if event.get("wanted") == "cover":
+        return _cover(upload, bucket)
     taken: set[str] = set()
-    return [
-        _convert(upload, sidecar, event["duration_ms"], settings.outputs_bucket, taken) for sidecar in event["captions"]
-    ]
+    return [_convert(upload, sidecar, event["duration_ms"], bucket, taken) for sidecar in event["captions"]]
+
+
+def _cover(upload: Upload, bucket: str) -> dict[str, Any]:
+    size = objects.require_current(upload)
+    found = cover.find_cover(partial(objects.read_part, upload.bucket, upload.key), size)
+    if found is None:
+        return {}
+    objects.write_once(bucket, upload.run_prefix + found.file_name, found.data, found.content_type)
+    return {"path": found.file_name, "width": found.image.width, "height": found.image.height}
 
 
 def _convert(upload: Upload, sidecar: dict[str, Any], duration_ms: int, bucket: str, taken: set[str]) -> dict[str, Any]:
-    name = keys.file_name(sidecar["key"])
+    name, language = keys.file_name(sidecar["key"]), sidecar["language"]
     try:
-        parsed = captions.parse(objects.read(upload.bucket, sidecar["key"]), name, duration_ms)
+        # One byte more than is allowed: a longer file is refused, and never held in memory.
+        data = objects.read_part(upload.bucket, sidecar["key"], 0, captions.MOST_BYTES + 1)
+        parsed = captions.parse(data, name, duration_ms, language)
     except (SourceRejected, OutputMissing) as error:
         return {"file": name, "vtt": None, "warnings": [error.message]}
-    track = _track(sidecar, taken)
+    track = captions.track(language, sidecar["marks"], taken)
     objects.write_once(bucket, upload.run_prefix + track.vtt, parsed.as_vtt(), "text/vtt")
     playlist = manifest.caption_playlist(keys.file_name(track.vtt), duration_ms)
     objects.write_once(bucket, upload.run_prefix + track.playlist, playlist, "application/vnd.apple.mpegurl")
-    return {"file": name, **dataclasses.asdict(track), "warnings": _first(parsed.warnings)}
-
-
-def _first(warnings: tuple[str, ...]) -> list[str]:
-    more = len(warnings) - _MOST_WARNINGS
-    return [*warnings[:_MOST_WARNINGS], *([f"and {more} more"] if more > 0 else [])]
-
-
-def _track(sidecar: dict[str, Any], taken: set[str]) -> manifest.CaptionTrack:
-    """Two sidecars of one language (film.en.srt and film.en.vtt) both stay, the second with a number."""
-    marks = sidecar["marks"]
-    base = "-".join([sidecar["language"].lower(), *marks])
-    name, number = base, 1
-    while name in taken:
-        number += 1
-        name = f"{base}-{number}"
-    taken.add(name)
-    suffix = f" {number}" if number > 1 else ""
-    return manifest.CaptionTrack(
-        language=sidecar["language"],
-        label=captions.label(sidecar["language"], marks) + suffix,
-        vtt=f"captions/{name}.vtt",
-        playlist=f"captions/{name}.m3u8",
-        forced="forced" in marks,
-        sdh=bool({"sdh", "cc"} & set(marks)),
-    )
+    return {"file": name, **dataclasses.asdict(track), "warnings": captions.reported(parsed.warnings, name, language)}

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.aws import objects, pointers
 from pipeline.aws.faults import handles_faults
 from pipeline.aws.table import AssetTable, now
-from pipeline.media import manifest, playback
+from pipeline.media import manifest, playback, storyboard
 from pipeline.media.asset import Upload
 from pipeline.settings import PublishSettings
 
@@ -22,8 +22,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     upload = Upload.from_state(event["upload"])
     verified, title = event["verified"], event["asset"]["title"]
     tracks = playback.caption_tracks(event["outputs"]["captions"])
-    best = verified["renditions"][0]
-    asset_json = playback.published(upload, title, verified, tracks, (best["width"], best["height"]), now())
+    shown = _storyboard(settings.outputs_bucket, upload, verified)
+    cover = event["outputs"].get("cover", {}).get("path")
+    asset_json = playback.published(upload, title, verified, tracks, now(), storyboard=shown, cover=cover)
     manifests = _manifests(settings.outputs_bucket, upload, verified, tracks)
     pointers.publish(AssetTable(settings.table), settings.outputs_bucket, upload, title, manifests, asset_json)
     return {
@@ -39,4 +40,20 @@ def _manifests(
     """Our two manifests as they stand in the run's folder; from these the pointers are made, now and in a repair."""
     multivariant = objects.read(bucket, upload.run_prefix + verified["hls"]).decode()
     mpd = objects.read(bucket, upload.run_prefix + verified["dash"]).decode()
-    return {"index.m3u8": manifest.hls(multivariant, "", tracks), "index.mpd": manifest.dash(mpd, "", tracks)}
+    ranges = {each["playlist"]: each["video_range"] for each in verified["renditions"] if each["video_range"] != "SDR"}
+    return {
+        "index.m3u8": manifest.hls(multivariant, "", tracks, ranges, verified["closed_captions"]),
+        "index.mpd": manifest.dash(mpd, "", tracks),
+    }
+
+
+def _storyboard(bucket: str, upload: Upload, verified: dict[str, Any]) -> str | None:
+    """Write the storyboard of the run's thumbnails; its name, or None where there are none."""
+    found = verified["thumbnails"]
+    if found is None:
+        return None
+    text = objects.read(bucket, upload.run_prefix + found["playlist"]).decode()
+    playlist = manifest.media_playlist(text, found["playlist"])
+    board = storyboard.storyboard(playlist, (found["width"], found["height"]), verified["duration_ms"])
+    objects.write_once(bucket, upload.run_prefix + storyboard.NAME, board, "text/vtt")
+    return storyboard.NAME

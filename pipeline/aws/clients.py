@@ -12,7 +12,14 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=55)
+#: As many connections as a step has threads: Verify reads sixteen segments at a time.
+CONNECTIONS = 16
+_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 4},
+    connect_timeout=5,
+    read_timeout=55,
+    max_pool_connections=CONNECTIONS,
+)
 
 
 #: An invocation answers when the function has: up to its own timeout, and asking again would be a second one.

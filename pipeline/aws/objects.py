@@ -138,7 +138,17 @@ def remove_below(bucket: str, prefix: str) -> int:
 
 def read_start(bucket: str, key: str, length: int) -> bytes:
     """Up to `length` first bytes. Raises OutputMissing with the object's name."""
-    return _get(bucket, key, Range=f"bytes=0-{length - 1}")
+    return read_part(bucket, key, 0, length)
+
+
+def read_part(bucket: str, key: str, first: int, length: int) -> bytes:
+    """Up to `length` bytes from byte `first`; none behind the end. Raises OutputMissing with the object's name."""
+    try:
+        return _get(bucket, key, Range=f"bytes={first}-{first + length - 1}")
+    except ClientError as error:
+        if status_of(error) == 416:  # InvalidRange: the object ends before `first`, or has no bytes at all
+            return b""
+        raise
 
 
 def to_json(value: Any) -> str:

@@ -1,24 +1,32 @@
-"""Boxes: what the first bytes of a CMAF track say of its codec, and whether its first frame can be decoded alone.
+"""Boxes: what the first bytes of a CMAF track say of its codec, and whether a file ends where its boxes do.
 
-In: an init segment, and the beginning of the first media segment. Out: the codec as RFC 6381 names it, and whether the
-first sample is a sync sample. Manifests claim both; players choose a decoder by the one and start by the other, and a
-claim that is false shows as a black picture on some devices only. A reader of a few boxes is enough for that, and
-needs no tool beside it.
+In: an init segment, and the beginning of the first media segment. Out: the codec as RFC 6381 names it, its transfer
+function, and whether the first sample is a sync sample. Manifests claim all three; players choose a decoder by the one
+and start by the other, and a claim that is false shows as a black picture on some devices only. A reader of a few boxes
+is enough for that, and needs no tool beside it.
 
-Sources: ISO/IEC 14496-12 (boxes, sample flags), 14496-15 (avcC, hvcC), 14496-14 (esds), RFC 6381 (codec names).
+`check_whole` walks over the boxes of a whole object with a few small reads: one that was cut off names the box.
+
+Sources: ISO/IEC 14496-12 (boxes, sample flags, colr), 14496-15 (avcC, hvcC), 14496-14 (esds), AV1-ISOBMFF (av1C),
+ISO/IEC 23091-2 (transfer characteristics), RFC 6381 (codec names).
 What can go wrong: bytes that are no such boxes, or end too soon (BoxesBroken, naming the box).
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 #: How much of a segment is enough to reach its first sample's flags: boxes before moof and a few hundred samples.
 FIRST_BYTES = 65_536
 
 _NON_SYNC = 0x10000  # sample_is_non_sync_sample, 14496-12 section 8.8.3.1
-_SAMPLE_ENTRY = {b"avc1": 78, b"avc3": 78, b"hvc1": 78, b"hev1": 78, b"mp4a": 28}  # bytes before a sample entry's boxes
+#: Bytes before a sample entry's boxes.
+_SAMPLE_ENTRY = {b"avc1": 78, b"avc3": 78, b"hvc1": 78, b"hev1": 78, b"av01": 78, b"mp4a": 28}
+_TRANSFER = {16: "PQ", 18: "HLG"}  # ISO/IEC 23091-2: SMPTE ST 2084, ARIB STD-B67; the rest is SDR
+#: One read reaches past a moof of 4 seconds; a file of one fragment needs no second.
+_WINDOW = 4096
+_MOST_BOXES = 128
 _DECODER_SPECIFIC, _DECODER_CONFIG, _ELEMENTARY_STREAM = 5, 4, 3
 
 
@@ -38,8 +46,62 @@ def codec(init: bytes) -> str:
             return f"{name}.{_part(_find(inside, b'avcC'), 1, 3, 'avcC').hex().upper()}"
         if kind == b"mp4a":
             return f"{name}.{_audio_object(_find(inside, b'esds')[4:])}"
+        if kind == b"av01":
+            return f"{name}.{_av1(_find(inside, b'av1C'))}"
         return f"{name}.{_hevc(_find(inside, b'hvcC'))}"
     raise BoxesBroken("stsd describes no track")
+
+
+def video_range(init: bytes) -> str:
+    """SDR, PQ or HLG, as the picture's colour box says (HLS's VIDEO-RANGE); SDR where it says nothing."""
+    stsd = _find(init, b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
+    for kind, entry in _boxes(stsd[8:]):
+        for name, content in _boxes(entry[_SAMPLE_ENTRY.get(kind, len(entry)) :]):
+            if name == b"colr" and content[:4] == b"nclx":
+                return _TRANSFER.get(int.from_bytes(_part(content, 6, 2, "colr")), "SDR")
+    return "SDR"
+
+
+def check_whole(size: int, read: Callable[[int, int], bytes], needed: tuple[str, ...]) -> None:
+    """Whether a file of `size` bytes is a row of whole boxes, `needed` among them.
+
+    read(first, length) gives a part of it, fewer bytes at the end. Raises BoxesBroken: the file was cut off, or is
+    something else. What it reads is bounded: a window a fragment, and never more than 128 boxes.
+    """
+    position, window, start, found = 0, b"", 0, []
+    while position < size:
+        if len(found) == _MOST_BOXES:
+            raise BoxesBroken(f"there are more than {_MOST_BOXES} boxes")
+        known_to = start + len(window)
+        if not start <= position < known_to or known_to < min(position + 16, size):
+            window, start = read(position, _WINDOW), position
+        kind, length = _header(window[position - start : position - start + 16], position, size)
+        if length > size - position:
+            raise BoxesBroken(
+                f"the {kind} box at byte {position} is {length} bytes long, and the file ends after {size - position}"
+            )
+        found.append(kind)
+        position += length
+    missing = [kind for kind in needed if kind not in found]
+    if found and found[-1] == "moof":  # cut off between a fragment's two boxes
+        missing = ["mdat"]
+    if missing:
+        raise BoxesBroken(f"there is no {missing[0]} box")
+
+
+def _header(data: bytes, position: int, size: int) -> tuple[str, int]:
+    """(type, length of the whole box); a length of 0 means "to the end of the file"."""
+    if len(data) < 8:
+        raise BoxesBroken(f"the file ends within a box's head, at byte {position}")
+    length, kind = struct.unpack_from(">I4s", data)
+    head = 8
+    if length == 1:
+        length, head = int.from_bytes(_part(data, 8, 8, "a large")), 16
+    elif length == 0:
+        length = size - position
+    if length < head or not kind.isascii() or not kind.decode().isprintable():
+        raise BoxesBroken(f"there is no box at byte {position}")
+    return kind.decode(), length
 
 
 def starts_with_key_frame(init: bytes, segment: bytes) -> bool:
@@ -57,9 +119,12 @@ def starts_with_key_frame(init: bytes, segment: bytes) -> bool:
 def same_codec(claimed: str, found: str) -> bool:
     """Whether a manifest's name means what the init segment holds: profile and level decide about a decoder.
 
-    The middle byte of an AVC name holds constraint flags; packagers write it with and without them.
+    The middle byte of an AVC name holds constraint flags; packagers write it with and without them, and so they do
+    with HEVC's after the level and AV1's after the bit depth.
     """
     claim, fact = claimed.lower(), found.lower()
+    if claim.startswith(("hvc1.", "hev1.", "av01.")) and claim[:4] == fact[:4]:
+        return claim.split(".")[:4] == fact.split(".")[:4]
     if claim.startswith("avc") and fact.startswith("avc") and len(claim) == len(fact) == 11:
         return (claim[5:7], claim[9:]) == (fact[5:7], fact[9:])
     return claim == fact
@@ -99,6 +164,14 @@ def _hevc(hvcc: bytes) -> str:
     return ".".join(
         [f"{space}{profile & 0x1F}", f"{reversed_flags:X}", f"{tier}{level}", *(f"{b:X}" for b in constraints)]
     )
+
+
+def _av1(av1c: bytes) -> str:
+    """AV1 in ISOBMFF, section 5: profile, level and tier, bit depth."""
+    profile_level, flags = _part(av1c, 1, 2, "av1C")
+    tier = "H" if flags & 0x80 else "M"
+    depth = (12 if flags & 0x20 else 10) if flags & 0x40 else 8
+    return f"{profile_level >> 5}.{profile_level & 0x1F:02d}{tier}.{depth:02d}"
 
 
 def _audio_object(descriptors: bytes) -> str:

@@ -1,8 +1,12 @@
 """Captions: SubRip and WebVTT sidecars in, one clean WebVTT file out.
 
-Real sidecars are sloppy: Windows encodings, commas or dots, missing hours, missing numbers, cues without end. Every
-cue that can be understood is kept; one that cannot is dropped and reported with its line. A file in which nothing
-can be understood is refused, so that nobody publishes an empty track believing it speaks.
+Real sidecars are sloppy: Windows encodings, commas or dots, missing hours, missing or wrong numbers, no blank lines,
+cues without end or after the film. Every cue that can be understood is kept; one that cannot is dropped and reported
+with its line. A file in which nothing can be understood is refused, so that nobody publishes an empty track believing
+it speaks.
+
+Sidecars are anybody's text. Bold, italic and underline stay, all other markup becomes text, and every expression here
+takes time in proportion to the file's length, which has a limit.
 
 Source of the output format: W3C WebVTT; its HLS timestamp map: RFC 8216 section 3.5.
 """
@@ -15,26 +19,24 @@ import itertools
 import re
 from collections.abc import Iterator
 
+from pipeline.media import bcp47, charsets
 from pipeline.media.errors import SourceRejected
+from pipeline.media.manifest import CaptionTrack
 
-_TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,9}))?"
-_TIMING = re.compile(rf"^\s*{_TIME}\s*-{{1,2}}>\s*{_TIME}(?P<settings>.*)$")
-_BROKEN_TIMING = re.compile(r"^\s*-?\d+[:.,]\S*\s*-{1,2}>|-{1,2}>\s*-?\d[\d:.,]+\s*$")
+#: Ten times what the words of the longest film need.
+MOST_BYTES = 4 * 1024 * 1024
+_MOST_WARNINGS = 50
+_MOST_REPORTED = 5
+_ARROW = r"\s*(?:[-\u2013\u2014]{1,3}>|\u2192)"
+_TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})(?:[.,] ?(\d{1,9})|:(\d{3}))?"
+_TIMING = re.compile(rf"^\s*{_TIME}{_ARROW}\s*{_TIME}(?!\d)")
+_BROKEN_TIMING = re.compile(rf"^\s*-?\d+[:.,][^\s>]*{_ARROW}|(?:->|\u2192)\s*-?\d[\d:.,]+\s*$")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _KEPT_TAG = re.compile(r"&lt;(/?)([biu])&gt;", re.IGNORECASE)
-_OTHER_TAG = re.compile(r"</?(?:font|c|v|lang|ruby|rt|span)\b[^>]*>|\{\\[^}]*\}|<\d[\d:.]*>", re.IGNORECASE)
+# No "<" within a tag, no brace within an override: a file of opened ones would take the square of its length.
+_OTHER_TAG = re.compile(r"</?(?:font|c|v|lang|ruby|rt|span)\b[^<>]*>|\{\\[^{}]*\}|<\d[\d:.]*>", re.IGNORECASE)
+_LONG_NUMBER = re.compile(r"&#\d{8,}")  # no character; int() refuses thousands of digits with an error of its own
 _HEADER = "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0\n"
-
-#: What a viewer reads in the menu, each language in its own words.
-LABELS = {
-    "ar": "العربية", "bg": "Български", "cs": "Čeština", "da": "Dansk", "de": "Deutsch", "el": "Ελληνικά",
-    "en": "English", "es": "Español", "et": "Eesti", "fa": "فارسی", "fi": "Suomi", "fr": "Français",
-    "he": "עברית", "hi": "हिन्दी", "hr": "Hrvatski", "hu": "Magyar", "id": "Indonesia", "it": "Italiano",
-    "ja": "日本語", "ko": "한국어", "lt": "Lietuvių", "lv": "Latviešu", "nb": "Norsk bokmål", "nl": "Nederlands",
-    "no": "Norsk", "pl": "Polski", "pt": "Português", "ro": "Română", "ru": "Русский", "sk": "Slovenčina",
-    "sl": "Slovenščina", "sr": "Српски", "sv": "Svenska", "th": "ไทย", "tr": "Türkçe", "uk": "Українська",
-    "vi": "Tiếng Việt", "zh": "中文",
-}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,49 +54,82 @@ class Captions:
     warnings: tuple[str, ...]
 
     def as_vtt(self) -> str:
-        blocks = [f"{_stamp(cue.start_ms)} --> {_stamp(cue.end_ms)}\n{cue.text}\n" for cue in self.cues]
+        blocks = [f"{stamp(cue.start_ms)} --> {stamp(cue.end_ms)}\n{cue.text}\n" for cue in self.cues]
         return "\n".join([_HEADER, *blocks])
 
 
-def parse(data: bytes, name: str, duration_ms: int) -> Captions:
-    """Read a sidecar. Cues after the film's end are dropped. Raises SourceRejected when no cue can be understood."""
-    lines = _decode(data).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+def parse(data: bytes, name: str, duration_ms: int, language: str = "und") -> Captions:
+    """Read a sidecar. language (BCP 47) helps to guess the encoding of older files.
+
+    Cues after the film's end are dropped. Raises SourceRejected when no cue can be understood.
+    """
+    if len(data) > MOST_BYTES:
+        raise _unreadable(f"{name} is too long for captions: more than {MOST_BYTES} bytes", {"file": name})
+    decoded, guess = charsets.decode(data, language)
+    lines = decoded.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     cues: list[Cue] = []
-    warnings: list[str] = []
+    warnings: list[str] = [guess] if guess else []
+    late: list[int] = []
     for number, timing, text in _blocks(lines, warnings):
         cue = _cue(timing, text)
         if cue is None:
             warnings.append(f"line {number}: the cue ends before it starts; dropped")
         elif cue.start_ms >= duration_ms:
-            warnings.append(f"line {number}: the cue starts after the film's end; dropped")
+            late.append(number)
         elif not cue.text:
             warnings.append(f"line {number}: the cue has no text; dropped")
         else:
             cues.append(dataclasses.replace(cue, end_ms=min(cue.end_ms, duration_ms)))
+    if late:
+        more = f" and {len(late) - 1} more" if len(late) > 1 else ""
+        warnings.append(f"line {late[0]}{more}: the cue starts after the film's end; dropped")
     if not cues:
-        raise SourceRejected(
-            "INPUT_CAPTIONS_UNREADABLE",
-            f"no caption could be read in {name}",
-            {"file": name, "lines": len(lines), "first_warnings": warnings[:5]},
+        raise _unreadable(
+            f"no caption could be read in {name}", {"file": name, "lines": len(lines), "first_warnings": warnings[:5]}
         )
-    return Captions(tuple(sorted(cues, key=lambda cue: (cue.start_ms, cue.end_ms))), tuple(warnings[:50]))
+    in_time = tuple(sorted(cues, key=lambda cue: (cue.start_ms, cue.end_ms)))
+    return Captions(in_time, tuple(warnings[:_MOST_WARNINGS]))
+
+
+def _unreadable(message: str, evidence: dict[str, object]) -> SourceRejected:
+    return SourceRejected("INPUT_CAPTIONS_UNREADABLE", message, evidence)
 
 
 def label(language: str, marks: frozenset[str] | set[str] | list[str]) -> str:
-    base = LABELS.get(language.split("-")[0].lower(), language if language != "und" else "Captions")
-    region = f" ({language.split('-', 1)[1]})" if "-" in language else ""
+    """What a viewer reads in the menu: Français (forced)."""
     suffix = {"forced": " (forced)", "sdh": " (SDH)", "cc": " (CC)"}
-    return base + region + "".join(suffix[mark] for mark in sorted(marks))
+    return bcp47.label(language) + "".join(suffix[mark] for mark in sorted(marks))
 
 
-def _decode(data: bytes) -> str:
-    """UTF-8 with or without mark, UTF-16 with mark, else Windows-1252, which has a meaning for nearly every byte."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
+def track(language: str, marks: list[str], taken: set[str]) -> CaptionTrack:
+    """Where a sidecar's rendition lies, and what it is called.
+
+    Two of one language (film.en.srt and film.en.vtt) both stay, the second with a number; taken grows by its name.
+    """
+    base = "-".join([language.lower(), *marks])
+    name, number = base, 1
+    while name in taken:
+        number += 1
+        name = f"{base}-{number}"
+    taken.add(name)
+    return CaptionTrack(
+        language=language,
+        label=label(language, marks) + (f" {number}" if number > 1 else ""),
+        vtt=f"captions/{name}.vtt",
+        playlist=f"captions/{name}.m3u8",
+        forced="forced" in marks,
+        sdh=bool({"sdh", "cc"} & set(marks)),
+    )
+
+
+def reported(warnings: tuple[str, ...], name: str, language: str) -> list[str]:
+    """What the receipt says of one sidecar: the first warnings, and how many more there are."""
+    if language == bcp47.UNKNOWN:
+        stem, _, suffix = name.rpartition(".")
+        example = f"name it like {stem}.en.{suffix}"
+        warnings = (f"no language in the file's name, so that viewers cannot choose by it; {example}", *warnings)
+    more = len(warnings) - _MOST_REPORTED
+    return [*warnings[:_MOST_REPORTED], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _blocks(lines: list[str], warnings: list[str]) -> Iterator[tuple[int, re.Match[str], list[str]]]:
@@ -119,25 +154,26 @@ def _blocks(lines: list[str], warnings: list[str]) -> Iterator[tuple[int, re.Mat
 
 
 def _cue(match: re.Match[str], text: list[str]) -> Cue | None:
-    start, end = _milliseconds(match.groups()[0:4]), _milliseconds(match.groups()[4:8])
+    start, end = _milliseconds(match.groups()[0:5]), _milliseconds(match.groups()[5:10])
     return Cue(start, end, _clean("\n".join(text))) if end > start else None
 
 
 def _milliseconds(parts: tuple[str | None, ...]) -> int:
-    hours, minutes, seconds, fraction = parts
-    return ((int(hours or 0) * 60 + int(minutes or 0)) * 60 + int(seconds or 0)) * 1000 + int(
-        (fraction or "0").ljust(3, "0")[:3]
-    )
+    hours, minutes, seconds, fraction, thousandths = parts
+    whole = (int(hours or 0) * 60 + int(minutes or 0)) * 60 + int(seconds or 0)
+    return whole * 1000 + int((fraction or thousandths or "0").ljust(3, "0")[:3])
 
 
 def _clean(text: str) -> str:
     """Keep bold, italic and underline; everything else is text and must not become markup in a player's page."""
-    plain = html.escape(_CONTROL.sub("", html.unescape(_OTHER_TAG.sub("", text))), quote=False)
+    unescaped = html.unescape(_LONG_NUMBER.sub("", _OTHER_TAG.sub("", text)))
+    plain = html.escape(_CONTROL.sub("", unescaped), quote=False)
     cleaned = _KEPT_TAG.sub(r"<\1\2>", plain).replace("-->", "→")
     # A line that cleaning has emptied would end the cue, and what follows it would be no cue.
     return "\n".join(line for line in map(str.strip, cleaned.split("\n")) if line)
 
 
-def _stamp(milliseconds: int) -> str:
+def stamp(milliseconds: int) -> str:
+    """A time as WebVTT writes it: 01:02:03.400."""
     seconds, rest = divmod(milliseconds, 1000)
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{rest:03d}"

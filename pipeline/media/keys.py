@@ -11,6 +11,8 @@ import hashlib
 import re
 import unicodedata
 
+from pipeline.media import bcp47
+
 UPLOADS = "uploads/"
 RECEIPTS = "receipts/"
 ASSETS = "a/"
@@ -24,12 +26,7 @@ SIDECAR_SUFFIXES = (*CAPTION_SUFFIXES, ".json", ".jpg", ".jpeg", ".png", ".txt",
 _MAX_KEY_BYTES = 1024
 _EXTENSION = re.compile(r"(?<=.)\.[^.\s]{0,10}\s*\Z", re.DOTALL)
 _SEQUENCER_WIDTH = 64
-_CAPTION = re.compile(
-    # The look-ahead: film.sdh.srt is a mark without a language, not Southern Kurdish (ISO 639-3 "sdh").
-    r"(?:\.(?P<language>(?!(?:sdh|cc)\.)[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*))?"
-    r"(?P<marks>(?:\.(?:forced|sdh|cc))*)\.(?P<format>srt|vtt)",
-    re.IGNORECASE,
-)
+_MARKS = frozenset({"forced", "sdh", "cc"})
 
 
 def file_name(key: str) -> str:
@@ -119,16 +116,21 @@ def receipt_key(upload_key: str) -> str:
 def caption_parts(film_key: str, candidate: str) -> tuple[str, frozenset[str], str] | None:
     """(language or "und", marks, format) when `candidate` is a caption sidecar of `film_key`, else None.
 
-    film.srt, film.en.srt, film.pt-BR.vtt and film.fr.forced.vtt belong to film.mov; filmed.srt does not.
+    film.srt, film.en.srt, film.pt_BR.vtt, film.fr.forced.vtt and film.sdh.English.srt belong to film.mov; filmed.srt
+    does not, nor does film.part2.srt, which may be another film's. language is a tag of BCP 47.
     """
     base = stem(film_key)
     if not candidate.startswith(base + "."):
         return None
-    match = _CAPTION.fullmatch(candidate[len(base) :])
-    if not match:
+    *words, suffix = candidate[len(base) + 1 :].split(".")
+    if f".{suffix.lower()}" not in CAPTION_SUFFIXES:
         return None
-    marks = frozenset(mark.lower() for mark in match["marks"].split(".") if mark)
-    return (match["language"] or "und", marks, match["format"].lower())
+    # Marks first: film.sdh.srt is a mark without a language, not Southern Kurdish (ISO 639-3 "sdh").
+    marks = frozenset(word.lower() for word in words if word.lower() in _MARKS)
+    languages = [word for word in words if word.lower() not in _MARKS]
+    if len(languages) > 1 or not all(map(bcp47.is_language, languages)):
+        return None
+    return (bcp47.tag(languages[0]) if languages else bcp47.UNKNOWN, marks, suffix.lower())
 
 
 def _digest(text: str, digits: int = 10) -> str:

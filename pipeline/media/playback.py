@@ -1,7 +1,7 @@
 """asset.json and receipts: what players, content teams and programs read about an asset.
 
 In: an upload and what became of it. Out: plain dictionaries, written by others. URIs in asset.json are relative to
-its own URL, so that they hold on any domain.
+its own URL, so that they hold on any domain. docs/asset-json.md describes every field.
 """
 
 from __future__ import annotations
@@ -12,6 +12,12 @@ from typing import Any
 from pipeline.media.asset import Upload
 from pipeline.media.keys import ASSETS
 from pipeline.media.manifest import CaptionTrack
+
+_RENDITION_FIELDS = (
+    "name", "width", "height", "codecs", "bitrate_bps", "peak_bps", "frame_rate", "video_range",
+)  # fmt: skip
+_AUDIO_FIELDS = ("language", "label", "channels", "codecs", "group", "default")
+_CAPTION_FIELDS = ("language", "label", "forced", "sdh")
 
 #: What viewers read while there is nothing to play.
 MESSAGES = {
@@ -35,11 +41,20 @@ def published(
     title: str,
     verified: dict[str, Any],
     captions: tuple[CaptionTrack, ...],
-    frame: tuple[int, int],
     published_at: str,
+    storyboard: str | None = None,
+    cover: str | None = None,
 ) -> dict[str, Any]:
-    """asset.json of a film that plays. frame is the best rendition's width and height in pixels."""
+    """asset.json of a film that plays, or of sound alone.
+
+    verified: outputs.Verified as a dictionary. storyboard and cover: paths in the run's folder.
+    """
     folder = f"v/{upload.run}/"
+
+    def below(path: str | None) -> str | None:
+        return folder + path if path else None
+
+    best = verified["renditions"][0] if verified["renditions"] else {"width": None, "height": None}
     return {
         "schema": 1,
         "asset_id": upload.asset_id,
@@ -50,21 +65,28 @@ def published(
         "revision": upload.revision,
         "hls": "index.m3u8",
         "dash": "index.mpd",
-        "poster": folder + verified["poster"] if verified["poster"] else None,
-        "download": folder + verified["download"] if verified["download"] else None,
-        "width": frame[0],
-        "height": frame[1],
+        "poster": below(verified["poster"] or cover),
+        "storyboard": below(storyboard),
+        "download": below(verified["download"]),
+        "audio_only": verified["audio_only"],
+        "width": best["width"],
+        "height": best["height"],
         "has_audio": verified["has_audio"],
-        "captions": [
-            {"language": track.language, "label": track.label, "vtt": folder + track.vtt} for track in captions
-        ],
-        "renditions": [
-            {key: rendition[key] for key in ("name", "width", "height", "bitrate_bps", "codecs")}
-            for rendition in verified["renditions"]
-        ],
+        "captions": [*_sidecars(captions, folder), *_from_the_film(verified["captions"])],
+        "audio": [{key: sound[key] for key in _AUDIO_FIELDS} for sound in verified["audio"]],
+        "renditions": [{key: rendition[key] for key in _RENDITION_FIELDS} for rendition in verified["renditions"]],
         "published_at": published_at,
         "order": upload.order,
     }
+
+
+def _sidecars(captions: tuple[CaptionTrack, ...], folder: str) -> list[dict[str, Any]]:
+    return [{**{key: getattr(track, key) for key in _CAPTION_FIELDS}, "vtt": folder + track.vtt} for track in captions]
+
+
+def _from_the_film(captions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """MediaConvert writes a file for every few seconds: those are for players that read manifests."""
+    return [{**{key: track[key] for key in _CAPTION_FIELDS}, "vtt": None} for track in captions]
 
 
 def unpublished(upload: Upload, title: str, status: str) -> dict[str, Any]:

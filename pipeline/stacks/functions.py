@@ -141,6 +141,7 @@ def steps(world: World) -> list[Row]:
             300,
             (
                 grants.read_outputs(w.outputs, keys.ASSETS),
+                grants.read_outputs(w.outputs, keys.WORK),
                 grants.list_bucket(w.outputs),
                 grants.read_uploads(w.sources),
                 grants.list_bucket(w.sources),

@@ -24,7 +24,7 @@ MANIFESTS = {
 
 
 def publish(table, film) -> None:
-    asset_json = playback.published(film, "My Film", VERIFIED, (), (1280, 720), "now")
+    asset_json = playback.published(film, "My Film", VERIFIED, (), "now")
     pointers.publish(table, OUTPUTS, film, "My Film", MANIFESTS, asset_json)
 
 

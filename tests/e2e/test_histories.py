@@ -22,6 +22,8 @@ BRANCHES = {
     "No download",
     "Has captions?",
     "No captions",
+    "Sound alone?",
+    "No cover",
     "Notify team",
     "Report upload",
 }

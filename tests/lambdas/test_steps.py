@@ -59,7 +59,9 @@ def encode(film: Upload, rungs: list[dict[str, Any]], seconds: tuple[float, ...]
     for rung in rungs:
         name = f"stream_{rung['name']}"
         texts[f"{name}.m3u8"] = playlist(name, seconds=list(seconds))
-        lines.append(f"#EXT-X-STREAM-INF:BANDWIDTH=1000,RESOLUTION={rung['width']}x{rung['height']}\n{name}.m3u8")
+        lines.append(
+            f'#EXT-X-STREAM-INF:BANDWIDTH=1000,RESOLUTION={rung["width"]}x{rung["height"]},AUDIO="audio"\n{name}.m3u8'
+        )
     texts |= {
         "stream.m3u8": "\n".join(lines) + "\n",
         "stream.mpd": mpd(sum(seconds), [(rung["width"], rung["height"]) for rung in rungs]),
@@ -83,6 +85,7 @@ def run(film: Upload, until: str) -> dict[str, Any]:
         "outputs": lambda: {
             "streams": {"job_id": "j", "warnings": [], "duration_ms": 20_000},
             "download": None,
+            "cover": {},
             "captions": convert(
                 {
                     "upload": state["upload"],
@@ -255,7 +258,7 @@ def test_two_sidecars_of_one_language_both_stay(aws):
         put(key, SRT.encode())
     sidecars = [
         {"key": keys[0], "language": "en", "marks": []},
-        {"key": keys[1], "language": "EN", "marks": []},
+        {"key": keys[1], "language": "en", "marks": []},
         {"key": keys[2], "language": "en", "marks": ["sdh"]},
         {"key": keys[3], "language": "und", "marks": []},
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 import subprocess
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.media.tracks import (
     SYNC,
     VIDEO_INIT,
     aac,
+    av1,
     avc,
     box,
     full,
@@ -39,6 +41,9 @@ CODECS = {
     "hvc1.2.4.L153.B0": hevc("02200000 00B00000 00000099".replace(" ", "")),
     "hvc1.1.6.H120.90": hevc("21600000 00900000 00000078".replace(" ", "")),
     "ac-3": box("ac-3", bytes(28)),
+    "av01.0.04M.08": av1("040C00"),
+    "av01.0.08H.10": av1("08CC00"),
+    "av01.2.13M.12": av1("4D6C00"),
 }
 
 
@@ -117,10 +122,111 @@ def test_any_bytes_are_read_or_refused(noise, at, audio):
         ("avc3.64001F", "avc1.64001F", True),
         ("mp4a.40.5", "mp4a.40.2", False),
         ("hvc1.1.6.L120", "avc1.64001F", False),
+        ("hvc1.2.4.L120", "hvc1.2.4.L120.B0", True),
+        ("hvc1.2.4.L123.B0", "hvc1.2.4.L120.B0", False),
+        ("hev1.2.4.L120.B0", "hvc1.2.4.L120.B0", False),
+        ("av01.0.04M.08.0.110.01.01.01.0", "av01.0.04M.08", True),
+        ("av01.0.04M.10", "av01.0.04M.08", False),
     ],
 )
 def test_a_claim_is_true_where_profile_and_level_are(claimed, found, same):
     assert boxes.same_codec(claimed, found) is same
+
+
+@pytest.mark.parametrize(
+    ("entry", "video_range"),
+    [
+        (avc(), "SDR"),
+        (hevc("02200000 00B00000 00000099".replace(" ", ""), 16), "PQ"),
+        (hevc("02200000 00B00000 00000099".replace(" ", ""), 18), "HLG"),
+        (av1("040C00"), "SDR"),  # without a colour box
+        (aac(), "SDR"),
+    ],
+)
+def test_the_range_is_what_the_colour_box_says(entry, video_range):
+    assert boxes.video_range(init(entry)) == video_range
+
+
+# Whole files ---------------------------------------------------------------------------------------------------------
+
+
+class Part:
+    """A file that is read in parts, and how often."""
+
+    def __init__(self, data: bytes):
+        self.data, self.reads = data, []
+
+    def __call__(self, first: int, length: int) -> bytes:
+        self.reads.append((first, length))
+        return self.data[first : first + length]
+
+
+def fragments(*sizes: int) -> bytes:
+    """A segment of several fragments, their mdat of these sizes."""
+    moof = segment()[segment().index(b"moof") - 4 : segment().index(b"mdat") - 4]
+    return b"".join(moof + box("mdat", bytes(size)) for size in sizes)
+
+
+NEEDED = ("moof", "mdat")
+LARGE_MDAT = struct.pack(">I4sQ", 1, b"mdat", 16 + 70_000) + bytes(70_000)
+
+
+@pytest.mark.parametrize(
+    ("data", "reads"),
+    [
+        (segment(), 1),
+        (fragments(500_000, 400_000), 2),
+        (fragments(10, 20), 1),
+        (segment()[: segment().index(b"mdat") - 4] + LARGE_MDAT, 1),
+        (segment() + box("free"), 1),
+    ],
+)
+def test_a_whole_segment_is_known_by_a_few_small_reads(data, reads):
+    part = Part(data)
+    boxes.check_whole(len(data), part, NEEDED)
+    assert len(part.reads) == reads and all(length <= 4096 for _, length in part.reads)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.7, 0.9, 0.999])
+def test_a_segment_that_was_cut_off_is_no_whole_one(share):
+    whole = fragments(50_000, 40_000)
+    cut = whole[: int(len(whole) * share)]
+    with pytest.raises(boxes.BoxesBroken, match=r"box at byte \d+|within a box's head|no \w+ box"):
+        boxes.check_whole(len(cut), Part(cut), NEEDED)
+
+
+def test_every_cut_is_noticed_but_the_one_between_two_fragments():
+    """After a whole fragment the file looks like a shorter segment; only its duration could tell."""
+    whole = fragments(90, 70)
+    seams = {len(fragments(90)), len(whole)}
+    for length in range(1, len(whole)):
+        cut = Part(whole[:length])
+        with contextlib.nullcontext() if length in seams else pytest.raises(boxes.BoxesBroken):
+            boxes.check_whole(length, cut, NEEDED)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (box("styp", b"cmfs"), "there is no moof box"),
+        (segment()[: segment().index(b"mdat") - 4], "there is no mdat box"),
+        (b"<html><head><title>503</title>", "no box|bytes long"),
+        (bytes(4000), "no box at byte 0"),
+        (struct.pack(">I4s", 4, b"mdat"), "no box at byte 0"),
+        (box("free") * 500, "more than 128 boxes"),
+    ],
+)
+def test_what_is_no_segment_is_told(data, says):
+    with pytest.raises(boxes.BoxesBroken, match=says):
+        boxes.check_whole(len(data), Part(data), NEEDED)
+
+
+@given(st.binary(max_size=600))
+def test_any_bytes_are_whole_or_not_in_a_bounded_number_of_reads(noise):
+    part = Part(noise)
+    with contextlib.suppress(boxes.BoxesBroken):
+        boxes.check_whole(len(noise), part, NEEDED)
+    assert len(part.reads) <= 129
 
 
 # A real encoder's ----------------------------------------------------------------------------------------------------

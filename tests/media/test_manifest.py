@@ -37,13 +37,17 @@ DASH = {"": manifest.MPD_NAMESPACE}
 
 
 def test_variants_are_read_with_what_they_say():
-    best, least = manifest.variants(MULTIVARIANT)
-    assert best == manifest.Variant("stream_1080p.m3u8", 8829344, 3521088, "avc1.640028,mp4a.40.2", 1920, 1080)
+    best, least = manifest.multivariant(MULTIVARIANT).variants
+    codecs = "avc1.640028,mp4a.40.2"
+    assert best == manifest.Variant(
+        "stream_1080p.m3u8", 8829344, 3521088, codecs, 1920, 1080, frame_rate=29.97, audio="audio"
+    )
     assert (least.uri, least.width) == ("stream_360p.m3u8", 640)
 
 
 def test_the_sound_has_a_playlist_of_its_own():
-    assert manifest.audio_uris(MULTIVARIANT) == ("stream_audio.m3u8",)
+    (sound,) = manifest.multivariant(MULTIVARIANT).of_kind("AUDIO")
+    assert sound == manifest.Media("AUDIO", "audio", "English", "eng", "stream_audio.m3u8", True, False, 2, "")
 
 
 def test_a_media_playlist_is_its_segments():
@@ -70,7 +74,7 @@ def test_every_representation_is_read_with_what_its_set_says_for_all():
     pictures = ((1920, 1080, "avc1.640028"), (640, 360, "avc1.64001E"))
     assert manifest.representations(MPD) == (
         *(manifest.Representation(*each) for each in pictures),
-        manifest.Representation(0, 0, "mp4a.40.2"),
+        manifest.Representation(0, 0, "mp4a.40.2", "audio"),
     )
     shared = MPD.replace(' codecs="mp4a.40.2"', "").replace('lang="eng"', 'lang="eng" codecs="mp4a.40.5"')
     assert manifest.representations(shared)[2].codecs == "mp4a.40.5"
@@ -109,7 +113,7 @@ BAD_MPD = {
 @pytest.mark.parametrize("case", BAD_MULTIVARIANT)
 def test_a_broken_multivariant_playlist_is_told(case):
     with pytest.raises(ManifestBroken):
-        manifest.variants(BAD_MULTIVARIANT[case])
+        manifest.multivariant(BAD_MULTIVARIANT[case])
 
 
 def test_rewriting_a_playlist_without_variants_is_told():
@@ -138,8 +142,7 @@ def test_an_mpd_that_cannot_be_rewritten_is_told():
 @given(st.text(max_size=300))
 def test_no_text_breaks_the_readers_in_another_way(text):
     for read in (
-        manifest.variants,
-        manifest.audio_uris,
+        manifest.multivariant,
         lambda t: manifest.media_playlist(t, "n"),
         manifest.mpd_duration_ms,
     ):
@@ -200,6 +203,8 @@ def test_the_mpd_keeps_its_namespaces_and_begins_with_the_base_url():
         ("und", "subtitle"),
     ]
     assert [child.tag.split("}")[1] for child in texts[0]] == ["Label", "Role", "Representation"]
+    assert [child.tag.split("}")[1] for child in texts[1]] == ["Label", "Accessibility", "Role", "Representation"]
+    assert texts[1].find("Accessibility", DASH).get("value") == "2", "for the hard of hearing"
     identities = [each.get("id") for each in root.iter(f"{{{manifest.MPD_NAMESPACE}}}Representation")]
     assert len(set(identities)) == len(identities)
 
@@ -229,7 +234,7 @@ def test_a_label_cannot_break_out_of_its_attribute():
 def test_any_label_leaves_the_playlist_readable(text):
     track = CaptionTrack("en", text, "captions/en.vtt", "captions/en.m3u8")
     made = manifest.hls(MULTIVARIANT, FOLDER, (track,))
-    assert len(manifest.variants(made)) == 2
+    assert len(manifest.multivariant(made).variants) == 2
     assert [media.uri for media in m3u8.loads(made).media if media.type == "SUBTITLES"] == [f"{FOLDER}captions/en.m3u8"]
     ET.fromstring(manifest.dash(MPD, FOLDER, (track,)))
 

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from typing import Any
 
 import pytest
 
 from pipeline.media import outputs
 from pipeline.media.errors import OutputMissing, OutputWrong, SourceRejected, VodError
-from tests.media import tracks
+from pipeline.media.promise import Picture, Promise, Sound
+from pipeline.media.source import AudioTrack, Source
+from tests.media import films, tracks
 
 RUNGS = [("720p", 1280, 720), ("360p", 640, 360)]
-PLAN = {"rungs": [{"name": name, "width": width, "height": height} for name, width, height in RUNGS], "download": None}
+PROMISE = Promise(
+    base="stream",
+    pictures=tuple(Picture(name, "H_264", width, height, False, ("audio",)) for name, width, height in RUNGS),
+    sounds=(Sound("audio", "AAC", "audio", 1, 2),),
+    texts=(),
+    images=False,
+    closed_captions=False,
+    poster=True,
+    download=False,
+)
+SILENT = dataclasses.replace(
+    PROMISE, sounds=(), pictures=tuple(dataclasses.replace(each, groups=()) for each in PROMISE.pictures)
+)
 SEGMENT_SECONDS = [4.0, 4.0, 2.0]
 
 
@@ -40,8 +54,10 @@ class Run:
     """A run's folder as a good job leaves it; tests take something away."""
 
     def __init__(self, audio: bool = True):
+        group = ',AUDIO="audio"' if audio else ""
         named = "".join(
-            f'#EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS="avc1.64001F,mp4a.40.2",RESOLUTION={width}x{height}\nstream_{name}.m3u8\n'
+            f'#EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS="avc1.64001F,mp4a.40.2",RESOLUTION={width}x{height}{group}\n'
+            f"stream_{name}.m3u8\n"
             for name, width, height in RUNGS
         )
         sound = '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="English",URI="stream_audio.m3u8"\n' if audio else ""
@@ -53,9 +69,17 @@ class Run:
         self.sizes = {name: 1000 for name in (*self.texts, *pieces)}
         self.sizes |= {"poster.0000000.jpg": 500, "poster.0000001.jpg": 700}
 
-    def verify(self, **changed: Any) -> outputs.Verified:
-        known = {"plan": PLAN, "has_audio": True, "source_duration_ms": 10_000, "name": "My Film.mov"}
-        return outputs.verify(self.texts, self.sizes, **{**known, **changed})
+    def read(self, promise: Promise = PROMISE) -> outputs.Streams:
+        return outputs.read(self.texts, promise)
+
+    def verify(self, promise: Promise = PROMISE, film_ms: int = 10_000, *sounds_ms: int | None) -> outputs.Verified:
+        source = film(film_ms, *(sounds_ms or (None,)))
+        return outputs.verify(self.read(promise), self.sizes, promise, source, "My Film.mov")
+
+
+def film(duration_ms: int, *sounds_ms: int | None) -> Source:
+    audio = tuple(AudioTrack("AAC", 2, "eng", duration) for duration in sounds_ms)
+    return dataclasses.replace(films.source(), duration_ms=duration_ms, audio=audio)
 
 
 def test_a_whole_output_is_described_as_it_exists():
@@ -69,7 +93,7 @@ def test_a_whole_output_is_described_as_it_exists():
 
 
 def test_a_silent_film_needs_no_sound():
-    assert Run(audio=False).verify(has_audio=False).has_audio is False
+    assert Run(audio=False).verify(SILENT).has_audio is False
 
 
 def broken(change) -> Run:
@@ -148,7 +172,7 @@ HALF_OUTPUTS = {
     "the MPD offers less": (
         lambda run: run.texts.update({"stream.mpd": mpd(audio=False)}),
         OutputMissing,
-        "stream.mpd offers 2",
+        "stream.mpd offers 0",
     ),
     "the MPD offers another size": (
         lambda run: run.texts.update({"stream.mpd": mpd(sizes=[(1280, 720), (640, 358)])}),
@@ -163,7 +187,7 @@ HALF_OUTPUTS = {
     "the sound is not listed": (
         replace("stream.m3u8", "TYPE=AUDIO", "TYPE=VIDEO"),
         OutputMissing,
-        "has sound, its streams have none",
+        "My Film.mov has sound, and stream_audio.m3u8 is not in the multivariant playlist",
     ),
     "one rendition is shorter": (
         lambda run: run.texts.update({"stream_360p.m3u8": playlist("stream_360p", seconds=[4.0, 4.0])}),
@@ -223,10 +247,10 @@ def test_every_single_object_counts(part):
 )
 def test_a_film_that_breaks_off_is_the_uploaders_to_mend(promised_ms, whole):
     if whole:
-        Run().verify(source_duration_ms=promised_ms)
+        Run().verify(film_ms=promised_ms)
         return
     with pytest.raises(SourceRejected, match=r"My Film\.mov promises .* and breaks off after 10\.0 s") as refused:
-        Run().verify(source_duration_ms=promised_ms)
+        Run().verify(film_ms=promised_ms)
     assert refused.value.code == "INPUT_TRUNCATED"
 
 
@@ -244,10 +268,10 @@ def long_run(seconds: int) -> Run:
 def test_two_in_a_hundred_may_be_missing_but_never_ten_seconds(promised_s, found_s, whole):
     run = long_run(found_s)
     if whole:
-        run.verify(source_duration_ms=promised_s * 1000)
+        run.verify(film_ms=promised_s * 1000)
         return
     with pytest.raises(SourceRejected):
-        run.verify(source_duration_ms=promised_s * 1000)
+        run.verify(film_ms=promised_s * 1000)
 
 
 def test_sound_may_end_before_the_picture_or_after_it():
@@ -272,10 +296,10 @@ def test_sound_that_stops_before_the_sources_does_is_noticed(promised_ms, heard_
     run = Run()
     run.texts["stream_audio.m3u8"] = playlist("stream_audio", "cmfa", [heard_s])
     if whole:
-        assert run.verify(sound_ms=promised_ms).has_audio
+        assert run.verify(PROMISE, 10_000, promised_ms).has_audio
         return
-    with pytest.raises(OutputWrong, match=r"the sound ends after"):
-        run.verify(sound_ms=promised_ms)
+    with pytest.raises(OutputWrong, match=r"the sound of stream_audio\.m3u8 ends after"):
+        run.verify(PROMISE, 10_000, promised_ms)
 
 
 # The first bytes -----------------------------------------------------------------------------------------------------
@@ -288,14 +312,16 @@ def heads(**changed: outputs.Head) -> dict[str, outputs.Head]:
 
 
 def test_the_bytes_to_read_are_each_tracks_init_and_first_segment():
-    assert outputs.heads_needed(Run().texts) == {
+    assert outputs.heads_needed(Run().read()) == {
         f"stream_{name}.m3u8": (f"stream_{name}init.{kind}", f"stream_{name}_000000001.{kind}")
         for name, kind in (("360p", "cmfv"), ("720p", "cmfv"), ("audio", "cmfa"))
     }
 
 
 def test_tracks_that_begin_as_the_manifests_say_are_good():
-    outputs.check_heads(Run().texts, heads())
+    run = Run()
+    verified = outputs.check_heads(run.verify(), run.read(), heads())
+    assert [each.codecs for each in verified.audio] == ["mp4a.40.2"], "a sound's codec is told by its bytes"
 
 
 NO_KEY_FRAME = tracks.segment(trun=tracks.full("trun", 0x5, tracks.words(1, 0, tracks.NON_SYNC)))
@@ -312,14 +338,14 @@ FALSE_HEADS = {
 def test_a_track_that_does_not_begin_as_the_manifests_say_is_stopped(says):
     name, head = FALSE_HEADS[says]
     with pytest.raises(OutputWrong, match=re.escape(says)):
-        outputs.check_heads(Run().texts, heads(**{name: head}))
+        outputs.check_heads(Run().verify(), Run().read(), heads(**{name: head}))
 
 
 def test_a_codec_that_only_the_mpd_names_wrongly_is_stopped_too():
     run = Run()
     run.texts["stream.mpd"] = run.texts["stream.mpd"].replace("mp4a.40.2", "ec-3")
     with pytest.raises(OutputWrong, match=r"stream_audio\.m3u8 is mp4a\.40\.2"):
-        outputs.check_heads(run.texts, heads())
+        outputs.check_heads(run.verify(), run.read(), heads())
 
 
 # Extras --------------------------------------------------------------------------------------------------------------
@@ -339,22 +365,22 @@ def test_what_publish_and_convert_put_into_the_folder_is_not_counted():
 
 
 def test_a_download_that_was_asked_for_must_be_there():
-    plan = {**PLAN, "download": {"settings_key": "w/x/download.json"}}
+    promise = dataclasses.replace(PROMISE, download=True)
     with pytest.raises(OutputMissing, match="download"):
-        Run().verify(plan=plan)
+        Run().verify(promise)
     run = Run()
     run.sizes["download.mp4"] = 9
-    assert run.verify(plan=plan).download == "download.mp4"
+    assert run.verify(promise).download == "download.mp4"
 
 
 def test_the_playlists_to_read_are_those_that_are_named():
-    assert outputs.media_playlists(Run().texts["stream.m3u8"]) == [
-        "stream_360p.m3u8",
-        "stream_720p.m3u8",
-        "stream_audio.m3u8",
-    ]
+    assert outputs.playlists_needed(Run().texts["stream.m3u8"], PROMISE) == {
+        "stream_360p.m3u8": "picture",
+        "stream_720p.m3u8": "picture",
+        "stream_audio.m3u8": "sound",
+    }
     with pytest.raises(OutputWrong, match="multivariant"):
-        outputs.media_playlists("<html>")
+        outputs.playlists_needed("<html>", PROMISE)
 
 
 def test_a_complete_event_becomes_small():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -99,16 +101,35 @@ VERIFIED = {
     "has_audio": True,
     "poster": "poster.0000001.jpg",
     "download": None,
+    "audio_only": False,
     "renditions": [
         {
             "name": "720p",
+            "playlist": "stream_720p.m3u8",
             "width": 1280,
             "height": 720,
             "bitrate_bps": 1,
             "codecs": "avc1",
             "peak_bps": 2,
             "size_bytes": 3,
+            "frame_rate": 25.0,
+            "video_range": "SDR",
         }
+    ],
+    "audio": [
+        {
+            "playlist": "stream_audio.m3u8",
+            "group": "audio",
+            "language": "en",
+            "label": "English",
+            "channels": 2,
+            "codecs": "mp4a.40.2",
+            "default": True,
+            "bitrate_bps": 128_000,
+        }
+    ],
+    "captions": [
+        {"playlist": "stream_cc.m3u8", "language": "en", "label": "English (CC)", "forced": False, "sdh": True}
     ],
 }
 
@@ -116,18 +137,41 @@ VERIFIED = {
 def test_asset_json_of_a_film_that_plays():
     film = upload()
     track = CaptionTrack("en", "English", "captions/en.vtt", "captions/en.m3u8")
-    made = playback.published(film, "My Film", VERIFIED, (track,), (1280, 720), "2026-01-01T00:00:00.000Z")
+    made = playback.published(film, "My Film", VERIFIED, (track,), "2026-01-01T00:00:00.000Z")
     folder = f"v/{film.run}/"
     assert made["hls"] == "index.m3u8" and made["dash"] == "index.mpd", "relative: they hold on any domain"
     assert made["poster"] == folder + "poster.0000001.jpg" and made["download"] is None
-    assert made["captions"] == [{"language": "en", "label": "English", "vtt": folder + "captions/en.vtt"}]
-    assert made["renditions"][0].keys() == {"name", "width", "height", "bitrate_bps", "codecs"}
+    assert made["captions"] == [
+        {"language": "en", "label": "English", "forced": False, "sdh": False, "vtt": folder + "captions/en.vtt"},
+        {"language": "en", "label": "English (CC)", "forced": False, "sdh": True, "vtt": None},
+    ]
+    assert made["audio"][0].keys() == {"language", "label", "channels", "codecs", "group", "default"}
+    assert not {"size_bytes", "playlist"} & made["renditions"][0].keys()
     assert (made["width"], made["height"], made["order"]) == (1280, 720, film.order)
     assert json.loads(json.dumps(made)) == made
 
 
 def test_asset_json_of_a_film_without_poster():
-    assert playback.published(upload(), "t", {**VERIFIED, "poster": None}, (), (2, 2), "now")["poster"] is None
+    assert playback.published(upload(), "t", {**VERIFIED, "poster": None}, (), "now")["poster"] is None
+
+
+def test_asset_json_of_sound_alone_has_no_size_and_its_cover_for_a_poster():
+    film = upload()
+    sound = {**VERIFIED, "poster": None, "audio_only": True, "renditions": []}
+    made = playback.published(film, "My Song", sound, (), "now", cover="cover.jpg")
+    assert (made["width"], made["height"], made["audio_only"]) == (None, None, True)
+    assert made["poster"] == f"v/{film.run}/cover.jpg" and made["storyboard"] is None
+
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "asset-json.md").read_text()
+
+
+def test_every_field_is_described():
+    described = set(re.findall(r"`(\w+)`", DOCUMENT))
+    made = playback.published(upload(), "t", VERIFIED, (), "now", storyboard="storyboard.vtt")
+    gone = playback.unpublished(upload(), "t", "removed")
+    nested = [key for part in ("renditions", "audio", "captions") for key in made[part][0]]
+    assert {*made, *gone, *nested} <= described
 
 
 @pytest.mark.parametrize("status", playback.MESSAGES)

@@ -37,13 +37,22 @@ def init(entry: bytes, default_flags: int = SYNC) -> bytes:
     return box("ftyp", b"cmfc", words(0), b"iso6cmfc") + movie
 
 
+def colours(transfer: int = 1) -> bytes:
+    """transfer: 1 is BT.709, 16 PQ, 18 HLG."""
+    return box("colr", b"nclx", struct.pack(">HHHB", 9 if transfer > 15 else 1, transfer, 9 if transfer > 15 else 1, 0))
+
+
 def avc(profile_and_level: str = "64001F", kind: str = "avc1") -> bytes:
     configuration = b"\x01" + bytes.fromhex(profile_and_level) + b"\xff\xe1\x00"
-    return box(kind, bytes(78), box("colr", b"nclx"), box("avcC", configuration))
+    return box(kind, bytes(78), colours(), box("avcC", configuration))
 
 
-def hevc(configuration: str) -> bytes:
-    return box("hvc1", bytes(78), box("hvcC", b"\x01" + bytes.fromhex(configuration)))
+def hevc(configuration: str, transfer: int = 1) -> bytes:
+    return box("hvc1", bytes(78), colours(transfer), box("hvcC", b"\x01" + bytes.fromhex(configuration)))
+
+
+def av1(configuration: str) -> bytes:
+    return box("av01", bytes(78), box("av1C", b"\x81" + bytes.fromhex(configuration)))
 
 
 def aac(object_type: int = 2, indication: int = 0x40, long: bool = True) -> bytes:

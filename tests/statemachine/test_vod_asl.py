@@ -291,9 +291,10 @@ def test_a_parallel_hands_out_its_branches_in_their_order():
         "streams.$": "$[0]",
         "download.$": "$[1]",
         "captions.$": "$[2]",
+        "cover.$": "$[3]",
     }
     starts = [branch["StartAt"] for branch in MACHINE["States"]["Transcode"]["Branches"]]
-    assert starts == ["Transcode streams", "Download wanted?", "Has captions?"]
+    assert starts == ["Transcode streams", "Download wanted?", "Has captions?", "Sound alone?"]
 
 
 def test_every_message_to_the_team_can_be_told_apart_from_its_repetition():

@@ -22,10 +22,10 @@ TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task
 #: An error that no rule can know: a bug, or a service that says something new.
 UNKNOWN = "SomethingNobodyExpected"
 
-#: What tasks answer when all is well: the parts that later states look into. A film with everything.
+#: What tasks answer when all is well: the parts that later states look into. An upload that takes every branch.
 ANSWERS: dict[str, Any] = {
     "Ingest upload": {"title": "Film", "captions": [{"key": "uploads/film.en.srt", "language": "en"}]},
-    "Probe source": {"duration_ms": 10_000},
+    "Probe source": {"duration_ms": 10_000, "video": None},
     "Plan renditions": {
         "streams": {"settings_key": "w/streams.json"},
         "download": {"settings_key": "w/download.json"},
@@ -54,8 +54,12 @@ class Walk:
 
 
 def _walks() -> Iterator[Walk]:
-    yield Walk("a film with download and captions is published", "Published")
-    plain = {"Ingest upload": {"captions": []}, "Plan renditions": {"download": None}}
+    yield Walk("sound with download, captions and cover is published", "Published")
+    plain = {
+        "Ingest upload": {"captions": []},
+        "Probe source": {"video": {"codec": "AVC"}},
+        "Plan renditions": {"download": None},
+    }
     yield Walk("a film without download and captions is published", "Published", answers=plain)
     for state in TASKS:
         yield from _retries(state)
