@@ -5,9 +5,9 @@ they are an error, and the invocation's log. An invocation never hangs and never
 time-out, a crash, too much memory, a failed import come back as the error Lambda reports for them.
 
 A sandbox is one process that serves one event at a time and is used again for the same function. At most `sandboxes`
-exist; when all are busy an invocation waits, and when one of another function is idle it makes room. (Lambda would
-start a thousand. A handler that invokes another function and waits holds its own sandbox meanwhile, so a chain of
-calls as long as the pool would wait for itself until it times out.)
+exist; when all are busy an invocation waits in line (lambda_line.py), and when one of another function is idle it makes
+room. (Lambda would start a thousand. A handler that invokes another function and waits holds its own sandbox meanwhile,
+so a chain of calls as long as the pool would wait for itself until it times out.)
 
 Logs: `<logs>/<function name>.log`, one block an invocation with Lambda's START, END and REPORT lines, written when the
 invocation ends, so that parallel invocations do not mix.
@@ -34,6 +34,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.local import lambda_processes
+from pipeline.local.lambda_line import Line, Waiter
 from pipeline.local.lambda_runtime_api import RuntimeApi
 
 DEFAULT_SANDBOXES = 24
@@ -116,6 +117,7 @@ class Sandbox:
         self.settled = threading.Event()  # has started, or never will
         self.dead = threading.Event()
         self.peak_kb = 0
+        self.turns = 0  # events in a row that it was given while others waited
         self.api = RuntimeApi(self)
 
     # What the Runtime API tells.
@@ -192,6 +194,10 @@ class Sandbox:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def _too_late(function: Function) -> HostClosed:
+    return HostClosed(f"{function.name} was not invoked: the stack is stopping")
+
+
 class LambdaHost:
     """The pool. `invoke()` from any thread; `close()` ends every process."""
 
@@ -212,7 +218,8 @@ class LambdaHost:
         self.bound = sandboxes
         self.log_lock = threading.Lock()
         self.unpack_lock = threading.Lock()
-        self.changed = threading.Condition()
+        self.changing = threading.Lock()
+        self.line: Line[Function, Sandbox] = Line()
         self.closed = False
         self.alive: dict[str, Sandbox] = {}
         self.idle: collections.OrderedDict[str, Sandbox] = collections.OrderedDict()  # least recently used first
@@ -229,10 +236,10 @@ class LambdaHost:
         self.close()
 
     def close(self) -> None:
-        with self.changed:
+        with self.changing:
             self.closed = True
             sandboxes = list(self.alive.values())
-            self.changed.notify_all()
+            self.line.close()
         self.processes.close()
         for sandbox in sandboxes:
             sandbox.died(-signal.SIGKILL, 0)
@@ -275,7 +282,7 @@ class LambdaHost:
 
     def kill_running(self, wanted: Callable[[Invocation], bool]) -> int:
         """Kill the sandboxes that are at work on what is wanted, as a host that fails does. How many they were."""
-        with self.changed:
+        with self.changing:
             doomed = [one for one in self.alive.values() if one.current is not None and wanted(one.current)]
         for sandbox in doomed:
             self.processes.kill(sandbox.id)
@@ -288,7 +295,7 @@ class LambdaHost:
 
     def _prewarm(self, functions: Iterable[Function]) -> None:
         for function in functions:
-            with self.changed:
+            with self.changing:
                 known = any(sandbox.function == function for sandbox in self.alive.values())
                 if self.closed or known or len(self.alive) >= self.bound:
                     continue
@@ -319,15 +326,17 @@ class LambdaHost:
     # The pool.
 
     def _acquire(self, function: Function) -> Sandbox:
-        with self.changed:
-            while True:
-                if self.closed:
-                    raise HostClosed(f"{function.name} was not invoked: the stack is stopping")
-                if (sandbox := self._take_idle(function)) is not None:
-                    return sandbox
-                if len(self.alive) < self.bound or self._evict():
-                    return self._start(function)
-                self.changed.wait()
+        with self.changing:
+            if self.closed:
+                raise _too_late(function)
+            if (sandbox := self._take_idle(function)) is not None:
+                return sandbox
+            if len(self.alive) < self.bound or self._evict():
+                return self._start(function)
+            waiter = self.line.join(function)
+        if (sandbox := waiter.taken()) is None:
+            raise _too_late(function)
+        return sandbox
 
     def _take_idle(self, function: Function) -> Sandbox | None:
         for sandbox in reversed(self.idle.values()):
@@ -340,9 +349,12 @@ class LambdaHost:
         if not self.idle:
             return False
         _, sandbox = self.idle.popitem(last=False)
+        self._end(sandbox)
+        return True
+
+    def _end(self, sandbox: Sandbox) -> None:
         self._forget(sandbox)
         self.processes.kill(sandbox.id)
-        return True
 
     def _start(self, function: Function) -> Sandbox:
         sandbox = Sandbox(function, self.sandbox_folder)
@@ -360,13 +372,29 @@ class LambdaHost:
         return sandbox
 
     def _release(self, sandbox: Sandbox) -> None:
-        with self.changed:
+        with self.changing:
             sandbox.current = None
             if sandbox.dead.is_set() or self.closed:
                 self._forget(sandbox)
+                self._serve(self.line.pop(), None)
+            elif waiter := self.line.next(sandbox.function, sandbox.turns):
+                self._serve(waiter, sandbox)
             else:
+                sandbox.turns = 0
                 self.idle[sandbox.id] = sandbox
-            self.changed.notify()
+
+    def _serve(self, waiter: Waiter[Function, Sandbox] | None, sandbox: Sandbox | None) -> None:
+        """Give a waiter this sandbox, or, where it is of no use to him, a new one in its place."""
+        if waiter is None:
+            return
+        if sandbox is not None and sandbox.function == waiter.kind:
+            sandbox.turns += 1
+        else:
+            if sandbox is not None:
+                self._end(sandbox)
+            sandbox = self._start(waiter.kind)
+        waiter.place = sandbox
+        waiter.served.set()
 
     def _kill(self, sandbox: Sandbox) -> None:
         self.processes.kill(sandbox.id)
@@ -386,10 +414,9 @@ class LambdaHost:
         if sandbox is None:
             return
         sandbox.died(code, max_rss_kb)
-        with self.changed:
-            if sandbox_id in self.idle:
+        with self.changing:
+            if sandbox_id in self.idle:  # then nobody waits
                 self._forget(sandbox)
-                self.changed.notify()
 
     def _environment(self, sandbox: Sandbox) -> dict[str, str]:
         """What Lambda sets, then what the template sets."""

@@ -46,9 +46,17 @@ class Emulators:
     endpoint_url: str
     mediaconvert: MediaConvertService
     lambdas: LambdaHost
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def client(self, service: str, **config: Any) -> Any:
-        """A boto3 client of the endpoint, whatever the user's own AWS configuration says."""
+        """A boto3 client of the endpoint, whatever the user's own AWS configuration says. Made once: it is dear to
+        make (it reads botocore's models), and safe to share between threads."""
+        wanted = f"{service} {sorted(config.items())}"
+        if wanted not in self._clients:
+            self._clients[wanted] = self._new_client(service, config)
+        return self._clients[wanted]
+
+    def _new_client(self, service: str, config: dict[str, Any]) -> Any:
         import boto3
         from botocore.config import Config
 

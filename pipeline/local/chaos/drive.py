@@ -35,7 +35,7 @@ from pipeline.media import keys
 PATIENCE_SECONDS = 150
 VISIBILITY_SECONDS = 5  # AWS: 180; a message whose function died comes back after it
 SWEEP = "SweepFunction"
-SWEEP_SECONDS = 5
+SWEEP_SECONDS = 5  # where a second of the definition is shorter too; its schedule says 300
 LOOK_SECONDS = 1.0
 MEMORY_SECONDS = 2.0
 _PLACE = ("AssetsTable", "OutputsBucket", "StateMachineArn", "MediaConvertQueueArn")  # as operate.Place has them
@@ -74,8 +74,8 @@ def operator(stack: Stack) -> Iterator[None]:
 
 
 class Drive:
-    def __init__(self, stack: Stack, films: Mapping[str, Path], at_once: int):
-        self._stack, self._films, self._at_once = stack, films, at_once
+    def __init__(self, stack: Stack, films: Mapping[str, Path], at_once: int, sweep_seconds: float):
+        self._stack, self._films, self._at_once, self._sweep_seconds = stack, films, at_once, sweep_seconds
         self._s3 = stack.client("s3", retries={"mode": "standard", "total_max_attempts": 8}, max_pool_connections=32)
         self._bucket = stack.outputs["SourcesBucket"]
         self._inbox = self._subscribe()
@@ -215,7 +215,7 @@ class Drive:
     def _sweep_often(self) -> None:
         name = self._stack.deployment.physical.get(SWEEP)
         functions = self._stack.client("lambda", read_timeout=600)
-        while name and not self._done.wait(SWEEP_SECONDS):
+        while name and not self._done.wait(self._sweep_seconds):
             with contextlib.suppress(Exception):  # it may meet a fault as everything may; the next one comes soon
                 functions.invoke(FunctionName=name, Payload=b"{}")
                 self._sweeps += 1

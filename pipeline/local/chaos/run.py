@@ -11,12 +11,13 @@ from pathlib import Path
 
 from pipeline.local import faults
 from pipeline.local.chaos import films, invariants, looking, report, scenarios
-from pipeline.local.chaos.drive import PATIENCE_SECONDS, Drive, Driven, operator
+from pipeline.local.chaos.drive import PATIENCE_SECONDS, SWEEP_SECONDS, Drive, Driven, operator
 from pipeline.local.stack import Stack, set_faults
 from pipeline.media import keys
 
 CLOCK_SCALE = 0.05  # a heartbeat of 300 s becomes 15 s, a retry's delay of a minute 3 s
 WORKERS = 4
+SCHEDULE_SECONDS = 300  # between sweeps, where no clock is fast
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +56,7 @@ def chaos(home: Path, seed: int, numbers: Sequence[int], at_once: int = 50) -> O
         sent = scenarios.sendings(seed, numbers, stack.outputs["SourcesBucket"], made)
         plan = tuple(fault for one in sent for fault in one.faults)
         set_faults(faults.Plan(plan, seed, CLOCK_SCALE))
-        return _run(stack, seed, sent, made, at_once)
+        return _run(stack, seed, sent, made, at_once, SWEEP_SECONDS)
 
 
 def load(home: Path, count: int) -> Outcome:
@@ -65,7 +66,7 @@ def load(home: Path, count: int) -> Outcome:
         sent = [_plain(number, stack.outputs["SourcesBucket"]) for number in range(count)]
         everything = tuple(dataclasses.replace(fault, match={}) for fault in scenarios.fast(""))
         set_faults(faults.Plan(everything))
-        return _run(stack, 0, sent, made, at_once=count)
+        return _run(stack, 0, sent, made, at_once=count, sweep_seconds=SCHEDULE_SECONDS)
 
 
 def _plain(number: int, bucket: str) -> scenarios.Sending:
@@ -76,9 +77,11 @@ def _plain(number: int, bucket: str) -> scenarios.Sending:
     )  # fmt: skip
 
 
-def _run(stack: Stack, seed: int, sent: list[scenarios.Sending], made: dict[str, Path], at_once: int) -> Outcome:
+def _run(
+    stack: Stack, seed: int, sent: list[scenarios.Sending], made: dict[str, Path], at_once: int, sweep_seconds: float
+) -> Outcome:
     with operator(stack):
-        driven = Drive(stack, made, at_once).run(sent)
+        driven = Drive(stack, made, at_once, sweep_seconds).run(sent)
     injected = tuple(stack.faults.injected) if stack.faults else ()
     set_faults(None)  # the look afterwards is at what happened, and meets nothing itself
     world = looking.look(stack, driven.messages)

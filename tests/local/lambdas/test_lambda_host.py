@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import re
@@ -206,6 +207,15 @@ def test_an_idle_sandbox_makes_room_for_another_function(small_bench: Bench) -> 
     for name in "abcd":
         assert not small_bench.invoke(small_bench.function(PID, name=name)).error
     assert sorted(sandbox.function.name for sandbox in small_bench.host.alive.values()) == ["c", "d"]
+
+
+def test_a_crowd_of_several_functions_does_not_start_a_sandbox_for_each_event(small_bench: Bench) -> None:
+    crowd = [small_bench.function(PID, name=f"crowd-{number % 4}", n=str(number % 4)) for number in range(120)]
+    with ThreadPoolExecutor(len(crowd)) as pool:
+        answers = list(pool.map(small_bench.invoke, crowd))
+    processes = collections.Counter(json.loads(answer.payload) for answer in answers)
+    assert sum(processes.values()) == 120
+    assert len(processes) < 40  # in the order of arrival alone it is nearly one for each
 
 
 def test_closing_ends_what_runs_and_what_waits(tmp_path: Path) -> None:
