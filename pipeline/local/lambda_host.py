@@ -221,6 +221,7 @@ class LambdaHost:
         self.changing = threading.Lock()
         self.line: Line[Function, Sandbox] = Line()
         self.closed = False
+        self.served: collections.Counter[str] = collections.Counter()  # events that came to an end, by function name
         self.alive: dict[str, Sandbox] = {}
         self.idle: collections.OrderedDict[str, Sandbox] = collections.OrderedDict()  # least recently used first
         for path in (self.code, self.sandbox_folder, logs):
@@ -276,6 +277,7 @@ class LambdaHost:
             if not (sandbox.ready and invocation.started is None) or self.closed or attempt == DELIVERIES:
                 break
             self._release(sandbox)  # it died idle, before it saw the event: another one takes it
+        self.served[function.name] += 1
         log = self._log(sandbox, invocation, status)
         self._release(sandbox)
         return Answer(invocation.result, invocation.error_type is not None, log)

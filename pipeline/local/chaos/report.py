@@ -55,7 +55,7 @@ def figures(driven: Driven, world: World, real: int) -> str:
         ("uploads encoded by ffmpeg", real),
         ("messages told again (same id)", repeated),
         ("dead letters replayed", driven.replayed),
-        ("sweeps", driven.sweeps or "the stack has none"),
+        ("sweeps", driven.sweeps),
     ]
     return table(("figure", "value"), rows)
 

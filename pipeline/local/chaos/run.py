@@ -11,13 +11,12 @@ from pathlib import Path
 
 from pipeline.local import faults
 from pipeline.local.chaos import films, invariants, looking, report, scenarios
-from pipeline.local.chaos.drive import PATIENCE_SECONDS, SWEEP_SECONDS, Drive, Driven, operator
+from pipeline.local.chaos.drive import AS_DEPLOYED, PATIENCE_SECONDS, Drive, Driven, Haste, operator
 from pipeline.local.stack import Stack, set_faults
 from pipeline.media import keys
 
 CLOCK_SCALE = 0.05  # a heartbeat of 300 s becomes 15 s, a retry's delay of a minute 3 s
 WORKERS = 4
-SCHEDULE_SECONDS = 300  # between sweeps, where no clock is fast
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +55,7 @@ def chaos(home: Path, seed: int, numbers: Sequence[int], at_once: int = 50) -> O
         sent = scenarios.sendings(seed, numbers, stack.outputs["SourcesBucket"], made)
         plan = tuple(fault for one in sent for fault in one.faults)
         set_faults(faults.Plan(plan, seed, CLOCK_SCALE))
-        return _run(stack, seed, sent, made, at_once, SWEEP_SECONDS)
+        return _run(stack, seed, sent, made, at_once, Haste())
 
 
 def load(home: Path, count: int) -> Outcome:
@@ -66,7 +65,7 @@ def load(home: Path, count: int) -> Outcome:
         sent = [_plain(number, stack.outputs["SourcesBucket"]) for number in range(count)]
         everything = tuple(dataclasses.replace(fault, match={}) for fault in scenarios.fast(""))
         set_faults(faults.Plan(everything))
-        return _run(stack, 0, sent, made, at_once=count, sweep_seconds=SCHEDULE_SECONDS)
+        return _run(stack, 0, sent, made, at_once=count, haste=AS_DEPLOYED)
 
 
 def _plain(number: int, bucket: str) -> scenarios.Sending:
@@ -78,10 +77,10 @@ def _plain(number: int, bucket: str) -> scenarios.Sending:
 
 
 def _run(
-    stack: Stack, seed: int, sent: list[scenarios.Sending], made: dict[str, Path], at_once: int, sweep_seconds: float
+    stack: Stack, seed: int, sent: list[scenarios.Sending], made: dict[str, Path], at_once: int, haste: Haste
 ) -> Outcome:
     with operator(stack):
-        driven = Drive(stack, made, at_once, sweep_seconds).run(sent)
+        driven = Drive(stack, made, at_once, haste).run(sent)
     injected = tuple(stack.faults.injected) if stack.faults else ()
     set_faults(None)  # the look afterwards is at what happened, and meets nothing itself
     world = looking.look(stack, driven.messages)

@@ -58,7 +58,7 @@ def client_for(region: str, service: str, state_credentials: object = None) -> A
                 parameter_validation=False,
                 retries={"total_max_attempts": 1},
                 read_timeout=1000,
-                max_pool_connections=256,
+                max_pool_connections=1000,  # as many as an account's functions may run at once
                 inject_host_prefix=False,
                 s3={"addressing_style": "path"},
             )

@@ -100,8 +100,16 @@ def install_fixes() -> None:
         _name_heap_keys_once,
         _tell_the_time_as_step_functions,
         _log_what_is_not_in_the_history,
+        _read_each_path_once,
     ):
         fix()
+
+
+def _read_each_path_once() -> None:
+    """Parsing a JSONPath takes longer than all else in a state, and moto does it at each use."""
+    from moto.stepfunctions.parser.asl.utils import json_path
+
+    json_path.parse = functools.lru_cache(maxsize=4096)(json_path.parse)
 
 
 def _name_the_choice_that_did_not_match() -> None:
