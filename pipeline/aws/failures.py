@@ -20,18 +20,22 @@ _ALIVE = ("INTENDED", "SUBMITTED", "PROGRESSING")
 
 
 def record(
-    upload: Upload, ended: Mapping[str, Any], redrives: int, table: AssetTable, outputs_bucket: str, topic_arn: str
+    upload: Upload, ended: dict[str, Any], redrives: int, table: AssetTable, outputs_bucket: str, topic_arn: str
 ) -> list[str]:
     """Write down a bad end, stop its jobs, tell people; the ids of the jobs that were cancelled.
 
     ended: executionArn, name, status, error and cause. Jobs whose id was never saved are left to the sweep, which
-    finds them by their UserMetadata.
+    finds them by their UserMetadata. Nothing is stopped and nobody told when the execution has been redriven meanwhile.
     """
     failure = failure_of(ended)
     table.fail(upload, failure)
     failure["state"] = executions.failed_state(ended["executionArn"])
     table.fail(upload, failure)
-    cancelled = cancel_jobs(upload, table)
+    jobs = _alive(upload, table)
+    if executions.has_moved_on(executions.find(ended["executionArn"]) or ended, redrives):
+        table.redriven(upload)  # looked at after the jobs were listed: what a redrive begins now is not among them
+        return []
+    cancelled = [job_id for job_id in jobs if transcoder.cancel(job_id)]
     status = (table.version(upload) or {}).get("status")
     if status != "published":
         pointers.show(outputs_bucket, upload, keys.title(upload.key), "failed")
@@ -45,11 +49,11 @@ def record(
 
 def cancel_jobs(upload: Upload, table: AssetTable) -> list[str]:
     """Cancel the run's jobs that are still alive and known by their id."""
-    return [
-        job["job_id"]
-        for job in table.jobs(upload)
-        if job.get("status") in _ALIVE and job.get("job_id") and transcoder.cancel(job["job_id"])
-    ]
+    return [job_id for job_id in _alive(upload, table) if transcoder.cancel(job_id)]
+
+
+def _alive(upload: Upload, table: AssetTable) -> list[str]:
+    return [job["job_id"] for job in table.jobs(upload) if job.get("status") in _ALIVE and job.get("job_id")]
 
 
 def failure_of(ended: Mapping[str, Any]) -> dict[str, Any]:

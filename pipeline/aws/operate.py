@@ -19,6 +19,8 @@ from pipeline.media.asset import Upload
 
 _EXECUTION = re.compile(r"(?P<asset>.+)-(?P<version>[0-9a-f]{10})-r(?P<revision>\d+)")
 _CANCELLABLE = ("received", "transcoding", "failed", "cancelled")
+#: Verify's refusals: a redrive would look at the same objects again, so these need a new encode.
+_OUTPUTS_AT_FAULT = ("OUTPUT_MISSING", "OUTPUT_WRONG")
 _ENDED_UNPUBLISHED = ("failed", "cancelled", "rejected", "superseded")
 
 
@@ -79,7 +81,7 @@ def retry(name: str, place: Place) -> dict[str, Any]:
     upload, table = upload_of(newest), AssetTable(place.table)
     if newest["status"] not in _ENDED_UNPUBLISHED:
         raise NotNow(f"{upload.execution_name} is {newest['status']}: there is nothing to try again")
-    if newest["status"] == "failed" and executions.redrive(newest["execution_arn"]):
+    if _can_go_on(newest) and executions.redrive(newest["execution_arn"]):
         table.redriven(upload)
         return {"execution": upload.execution_name, "how": "redriven"}
     if executions.is_running(executions.arn_of(upload.execution_name, place.state_machine_arn)):
@@ -90,6 +92,10 @@ def retry(name: str, place: Place) -> dict[str, Any]:
         raise NotNow(f"somebody else has just begun the next run of {upload.key}")
     table.started(following, executions.start(following, place.state_machine_arn))
     return {"execution": following.execution_name, "how": "started anew"}
+
+
+def _can_go_on(record: dict[str, Any]) -> bool:
+    return record["status"] == "failed" and record.get("error", {}).get("code") not in _OUTPUTS_AT_FAULT
 
 
 def _records(name: str, place: Place) -> list[dict[str, Any]]:

@@ -91,10 +91,10 @@ CODES: dict[str, Code] = {
     "OUTPUT_MISSING": Code(
         "service",
         False,
-        "Redrive the execution; if the object is missing again, read the job's messages in MediaConvert.",
+        "`vod retry` encodes it anew; if the object is missing again, read the job's messages in MediaConvert.",
     ),
     "OUTPUT_WRONG": Code(
-        "service", False, "Compare the object in the evidence with the plan; then redrive the execution."
+        "service", False, "Compare the object in the evidence with the plan; `vod retry` encodes it anew."
     ),
     "PLAN_IMPOSSIBLE": Code(
         "config", False, "Keep the source's facts from the execution's state and mend the planner."

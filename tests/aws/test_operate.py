@@ -28,9 +28,9 @@ def running(table, mediaconvert, monkeypatch) -> Workflow:
     return workflow
 
 
-def fails(running, table) -> None:
+def fails(running, table, code: str = "TRANSCODE_FAILED") -> None:
     running.end(ARN, "FAILED", redriveCount=0)
-    table.fail(FILM, {"code": "OUTPUT_WRONG"})
+    table.fail(FILM, {"code": code})
     table.recorded(FILM, 0)
 
 
@@ -103,6 +103,14 @@ def test_a_failed_run_is_redriven(running, table, monkeypatch, name):
     assert operate.retry(name, PLACE) == {"execution": FILM.execution_name, "how": "redriven"}
     assert len(outputs()) == 3, "what is done is not done again"
     assert table.version(FILM)["status"] == "transcoding"
+
+
+@pytest.mark.parametrize("code", ["OUTPUT_WRONG", "OUTPUT_MISSING"])
+def test_what_verify_refused_is_encoded_anew(running, table, monkeypatch, code):
+    fails(running, table, code)
+    leave_outputs()
+    monkeypatch.setattr(executions, "redrive", lambda arn: pytest.fail("it would look at the same objects again"))
+    assert operate.retry(FILM.asset_id, PLACE)["how"] == "started anew" and outputs() == []
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled", "rejected", "superseded"])

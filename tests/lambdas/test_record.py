@@ -102,6 +102,19 @@ def test_an_event_that_comes_after_the_redrive_stops_nothing(table, execution, t
     )
 
 
+def test_a_redrive_that_comes_while_the_end_is_recorded_keeps_its_jobs(
+    table, execution, told, mediaconvert, monkeypatch
+):
+    jobs(table, mediaconvert)
+    table.mark(FILM, "transcoding")
+    answers = [dict(execution), {"status": "RUNNING", "redriveCount": 1}]
+    monkeypatch.setattr(executions, "describe", lambda arn: answers.pop(0))
+    assert handler(execution_event("FAILED", FILM), None)["cancelled"] == []
+    assert (
+        table.version(FILM)["status"] == "transcoding" and mediaconvert.jobs[0]["Status"] == "PROGRESSING" and not told
+    )
+
+
 def test_a_redrive_that_fails_again_is_recorded_again(table, execution, told):
     execution["redriveCount"] = 1
     assert handler(execution_event("FAILED", FILM, redriveCount=1), None)["recorded"]

@@ -63,6 +63,7 @@ class Driven:
     seconds: float  # from the first upload to the last end
     peak_mb: float
     replayed: int  # dead letters sent back
+    retried: int  # runs, by the operator
     sweeps: int
     ended: bool
 
@@ -96,7 +97,8 @@ class Drive:
         self._inbox = self._subscribe()
         self._done = threading.Event()
         self._peak_kb = 0
-        self._sweeps = self._replayed = 0
+        self._sweeps = self._replayed = self._retried = 0
+        self._to_retry: set[str] = set()
         self._messages: list[dict[str, Any]] = []
         for name, url in looking.queues(stack).items():
             if haste.visibility_seconds and looking.DEAD_LETTERS not in name:
@@ -105,7 +107,8 @@ class Drive:
 
     def run(self, sendings: Sequence[Sending]) -> Driven:
         doomed = {one.asset_id for one in sendings if one.cancelled}
-        besides = (self._watch_memory, self._sweep_often, lambda: self._cancel_at_work(doomed))
+        self._to_retry = {one.asset_id for one in sendings if one.retried}
+        besides = (self._watch_memory, self._sweep_often, lambda: self._cancel_at_work(doomed), self._retry_what_failed)
         watching = [threading.Thread(target=each, daemon=True) for each in besides]
         for thread in watching:
             thread.start()
@@ -117,7 +120,7 @@ class Drive:
         for thread in watching:
             thread.join()
         self._receive()
-        return Driven(self._messages, seconds, self._peak_kb / 1024, self._replayed, self._sweeps, ended)
+        return Driven(self._messages, seconds, self._peak_kb / 1024, self._replayed, self._retried, self._sweeps, ended)
 
     # --- sending -----------------------------------------------------------------------------------------------------
 
@@ -172,7 +175,11 @@ class Drive:
         )
         for name, status in looking.statuses(self._stack).items():
             (alive if status == "RUNNING" else ended)[name.rsplit("-", 2)[0]] += 1
-        return sum(ended[asset] >= count + replaced[asset] and not alive[asset] for asset, count in expected.items())
+        waiting = set(self._to_retry)
+        return sum(
+            ended[asset] >= count + replaced[asset] and not alive[asset] and asset not in waiting
+            for asset, count in expected.items()
+        )
 
     # --- settling ----------------------------------------------------------------------------------------------------
 
@@ -222,8 +229,7 @@ class Drive:
 
     def _cancel_at_work(self, doomed: set[str]) -> None:
         """Cancel each of these assets once its job has begun, which the slow fault tells."""
-        outputs = self._stack.outputs
-        place = operate.Place(*(outputs[name] for name in _PLACE))
+        place = self._place()
         while doomed and not self._done.wait(0.2):
             at_work = {one.asset_id for one in list(self._stack.faults.injected) if one.kind == "mediaconvert.slow"}
             for asset in doomed & at_work:
@@ -234,6 +240,31 @@ class Drive:
                     doomed.discard(asset)
                 except ClientError:
                     continue  # a fault met the operator, who tries again
+
+    def _retry_what_failed(self) -> None:
+        """Retry each of these assets once all its runs have ended, one of them red."""
+        place = self._place()
+        while not self._done.wait(LOOK_SECONDS):
+            ends = collections.defaultdict(set)
+            for name, status in looking.statuses(self._stack).items() if self._to_retry else ():
+                ends[name.rsplit("-", 2)[0]].add(status)
+            for asset in [asset for asset in self._to_retry if ends[asset] and "RUNNING" not in ends[asset]]:
+                if ends[asset] == {"SUCCEEDED"} or self._retry(asset, place):
+                    self._to_retry.discard(asset)
+
+    def _retry(self, asset: str, place: operate.Place) -> bool:
+        """Whether that was all; else it is not recorded yet, or a fault met the operator, who tries again."""
+        try:
+            operate.retry(asset, place)
+            self._retried += 1
+        except operate.NotNow as refused:
+            return "published" in str(refused)
+        except ClientError:
+            return False
+        return True
+
+    def _place(self) -> operate.Place:
+        return operate.Place(*(self._stack.outputs[name] for name in _PLACE))
 
     def _sweep_often(self) -> None:
         name = self._stack.deployment.physical.get(SWEEP)

@@ -55,6 +55,7 @@ def figures(driven: Driven, world: World, real: int) -> str:
         ("uploads encoded by ffmpeg", real),
         ("messages told again (same id)", repeated),
         ("dead letters replayed", driven.replayed),
+        ("runs retried by the operator", driven.retried),
         ("sweeps", driven.sweeps),
     ]
     return table(("figure", "value"), rows)

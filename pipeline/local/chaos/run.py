@@ -72,7 +72,8 @@ def _plain(number: int, bucket: str) -> scenarios.Sending:
     key = f"uploads/load/film {number:04d}.mp4"
     asset = keys.asset_id(bucket, key)
     return scenarios.Sending(
-        number, key, asset, "plain", (), False, False, (), (), scenarios.PUBLISHED, replaced=False, cancelled=False
+        number, key, asset, "plain", (), sidecar=False, real=False, stories=(), faults=(), ends=scenarios.PUBLISHED,
+        replaced=False, cancelled=False, retried=False,
     )  # fmt: skip
 
 

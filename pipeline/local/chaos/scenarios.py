@@ -34,6 +34,7 @@ class Story:
     ends: frozenset[str] = frozenset()
     film: str | None = None
     cancelled: bool = False  # by an operator, when its job is at work
+    retried: bool = False  # by an operator, once it has ended red
     again: tuple[tuple[str, float], ...] = ()  # films uploaded to the same key later, and how many seconds later
 
 
@@ -53,6 +54,7 @@ class Sending:
     ends: frozenset[str]
     replaced: bool
     cancelled: bool
+    retried: bool
 
     def may_end(self, is_last: bool) -> frozenset[str]:
         """How one version of the key may end; every version but the last may be superseded."""
@@ -84,8 +86,10 @@ def draw(seed: int, number: int, bucket: str, films: Mapping[str, Path]) -> Send
         ends |= PUBLISHED
     sidecar = rng.random() < 0.15
     faults = (*own, *fast(asset, real))
-    cancelled = any(story.cancelled for story in stories)
-    return Sending(number, key, asset, film, again, sidecar, real, tuple(names), faults, ends, replaced, cancelled)
+    cancelled, retried = (any(getattr(story, name) for story in stories) for name in ("cancelled", "retried"))
+    return Sending(
+        number, key, asset, film, again, sidecar, real, tuple(names), faults, ends, replaced, cancelled, retried
+    )
 
 
 def fast(asset: str, real: bool = False) -> tuple[Fault, ...]:
@@ -178,6 +182,24 @@ def _cancelled(rng: random.Random, films: Mapping[str, Path]) -> Story:
     return Story((_fault("mediaconvert.slow", None, seconds=5.0),), frozenset({"aborted"}), cancelled=True)
 
 
+def _retried(rng: random.Random, films: Mapping[str, Path]) -> Story:
+    """A job fails for a reason that its step does not retry; after the operator's retry it does not."""
+    return Story((_fault("mediaconvert.error", 1, code=rng.choice(RED_CODES)),), PUBLISHED, retried=True)
+
+
+def _half_retried(rng: random.Random, films: Mapping[str, Path]) -> Story:
+    return Story((_fault("mediaconvert.half_output", 1, part=rng.choice(HALVES)),), PUBLISHED, retried=True)
+
+
+def _stopped_and_retried(rng: random.Random, films: Mapping[str, Path]) -> Story:
+    faults = (_fault("states.stop"), _fault("mediaconvert.slow", 1, seconds=3.0))
+    return Story(faults, PUBLISHED, retried=True)
+
+
+def _cancelled_and_retried(rng: random.Random, films: Mapping[str, Path]) -> Story:
+    return Story((_fault("mediaconvert.slow", 1, seconds=5.0),), PUBLISHED, cancelled=True, retried=True)
+
+
 def _replaced(rng: random.Random, films: Mapping[str, Path]) -> Story:
     return Story((_fault("mediaconvert.source_replaced", file=str(films["other"])),))
 
@@ -246,6 +268,10 @@ SCENARIOS: dict[str, tuple[str, int, Teller]] = {
     "slow job": ("job", 2, _slow),
     "stopped in mid-encode": ("job", 4, _stop),
     "cancelled by an operator": ("job", 4, _cancelled),
+    "job error, retried by an operator": ("job", 4, _retried),
+    "half output, retried by an operator": ("job", 4, _half_retried),
+    "stopped, retried by an operator": ("job", 3, _stopped_and_retried),
+    "cancelled, retried by an operator": ("job", 3, _cancelled_and_retried),
     "source replaced in the queue": ("job", 4, _replaced),
     "job stuck for a while": ("queue", 3, _stuck),
     "COMPLETE lost": ("events", 4, _lost_complete),
