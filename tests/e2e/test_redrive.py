@@ -14,6 +14,7 @@ from pipeline.cli.follow import Result
 from tests.e2e import films
 from tests.e2e.conftest import Pipeline
 from tests.e2e.test_failures import dying_engine  # noqa: F401  (a fixture)
+from tests.e2e.test_operations import vod
 
 
 @contextmanager
@@ -38,6 +39,11 @@ def redriven(pipeline: Pipeline, result: Result) -> dict[str, Any]:
     steps = pipeline.world.client("stepfunctions")
     assert steps.describe_execution(executionArn=result.execution_arn)["redriveStatus"] == "REDRIVABLE"
     steps.redrive_execution(executionArn=result.execution_arn)
+    return ended(pipeline, result)
+
+
+def ended(pipeline: Pipeline, result: Result) -> dict[str, Any]:
+    steps = pipeline.world.client("stepfunctions")
     deadline = time.monotonic() + 120
     while (found := steps.describe_execution(executionArn=result.execution_arn))["status"] == "RUNNING":
         assert time.monotonic() < deadline, "still running"
@@ -95,4 +101,15 @@ def test_a_film_whose_engine_died_is_encoded_once_the_engine_is_mended(
     assert redriven(pipeline, result)["status"] == "SUCCEEDED"
     assert set(attempts) == {"ERROR"} and sorted(_jobs(pipeline, result)) == ["COMPLETE", *attempts]
     assert pipeline.states(result).count("Transcode") == pipeline.states(result).count("No captions") == 1
+    _plays(pipeline, result)
+
+
+def test_an_operators_retry_is_a_redrive_where_that_is_enough(pipeline: Pipeline, film_folder: Path, tmp_path: Path):
+    with misconfigured(pipeline, "publish", VOD_TABLE="a-table-that-is-gone"):
+        result = pipeline.send(films.plain(film_folder), "uploads/retried.mp4")
+    assert _red_box(pipeline, result) == "Publish asset"
+    name = result.execution_arn.rsplit(":", 1)[1]
+    assert vod(pipeline, tmp_path, "retry", result.asset_id) == {"execution": name, "how": "redriven"}
+    assert ended(pipeline, result)["status"] == "SUCCEEDED"
+    assert _jobs(pipeline, result) == ["COMPLETE"]
     _plays(pipeline, result)
