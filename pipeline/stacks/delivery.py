@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 
 from aws_cdk import Aws, CfnCondition, CfnParameter, Duration, Fn, Stack
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_iam as iam
@@ -63,6 +64,13 @@ BEHAVIOURS = (
 DEFAULT_BEHAVIOUR = Behaviour("*", cache="Page", headers="Page", cross_origin=False)
 
 
+_PRICE_CLASSES = {
+    "100": cloudfront.PriceClass.PRICE_CLASS_100,
+    "200": cloudfront.PriceClass.PRICE_CLASS_200,
+    "all": cloudfront.PriceClass.PRICE_CLASS_ALL,
+}
+
+
 class Delivery(Construct):
     """`distribution`; `url`: the public base URL, without a slash at its end."""
 
@@ -70,11 +78,11 @@ class Delivery(Construct):
         super().__init__(scope, construct_id)
         self._configuration = configuration
         self._caches = _cache_policies(self)
-        self._headers = _headers_policies(self)
+        self._headers = _headers_policies(self, configuration.allowed_origins)
         self._origin = origins.S3BucketOrigin.with_bucket_defaults(outputs.bucket)
         self.distribution = self._distribution()
         _let_cloudfront_read(outputs, self.distribution)
-        self.url = _url(self, self.distribution)
+        self.url = _url(self, self.distribution, configuration.domain_names)
 
     def _distribution(self) -> cloudfront.Distribution:
         distribution = cloudfront.Distribution(
@@ -89,6 +97,10 @@ class Delivery(Construct):
             ],
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
             enable_ipv6=True,
+            price_class=_PRICE_CLASSES[self._configuration.price_class],
+            geo_restriction=_geo_restriction(self._configuration),
+            web_acl_id=self._configuration.web_acl_arn or None,
+            **self._own_names(),
         )
         access = cloudfront.S3OriginAccessControl(
             self,
@@ -103,6 +115,18 @@ class Delivery(Construct):
         )
         return named(distribution, "Distribution")
 
+    def _own_names(self) -> dict[str, object]:
+        """The owner's host names, their certificate and the floor of TLS: under its own name CloudFront sets that."""
+        if not self._configuration.domain_names:
+            return {}
+        return {
+            "domain_names": list(self._configuration.domain_names),
+            "certificate": acm.Certificate.from_certificate_arn(
+                self, "Certificate", self._configuration.certificate_arn
+            ),
+            "minimum_protocol_version": cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+        }
+
     def _behaviour(self, row: Behaviour) -> cloudfront.BehaviorOptions:
         return cloudfront.BehaviorOptions(
             origin=self._origin,
@@ -116,6 +140,12 @@ class Delivery(Construct):
             # CloudFront compresses text types only (playlists, MPD, VTT, JSON, scripts), never segments or pictures.
             compress=row.cache != "Segments",
         )
+
+
+def _geo_restriction(configuration: Configuration) -> cloudfront.GeoRestriction | None:
+    if configuration.geo_allow:
+        return cloudfront.GeoRestriction.allowlist(*configuration.geo_allow)
+    return cloudfront.GeoRestriction.denylist(*configuration.geo_deny) if configuration.geo_deny else None
 
 
 def _cache_policies(scope: Construct) -> dict[str, cloudfront.CachePolicy]:
@@ -144,7 +174,7 @@ def _cache_policies(scope: Construct) -> dict[str, cloudfront.CachePolicy]:
     }
 
 
-def _headers_policies(scope: Construct) -> dict[str, cloudfront.ResponseHeadersPolicy]:
+def _headers_policies(scope: Construct, origins: tuple[str, ...]) -> dict[str, cloudfront.ResponseHeadersPolicy]:
     """What browsers are told: how long to keep it, who may read it, and what the page may do."""
 
     def policy(name: str, cache_control: str | None, csp: str | None = None) -> cloudfront.ResponseHeadersPolicy:
@@ -154,7 +184,7 @@ def _headers_policies(scope: Construct) -> dict[str, cloudfront.ResponseHeadersP
             f"{name}Headers",
             response_headers_policy_name=_global_name(name),
             comment=f"Cache-Control: {cache_control or 'as the object says'}",
-            cors_behavior=None if csp else _cors(),
+            cors_behavior=_cors(origins) if origins and not csp else None,
             security_headers_behavior=_security(csp),
             custom_headers_behavior=cloudfront.ResponseCustomHeadersBehavior(custom_headers=[lifetime])
             if cache_control
@@ -173,10 +203,10 @@ def _global_name(name: str) -> str:
     return f"{Aws.STACK_NAME}-{Aws.REGION}-{name}"
 
 
-def _cors() -> cloudfront.ResponseHeadersCorsBehavior:
-    """Playback is public: any site may embed a film with its own player."""
+def _cors(origins: tuple[str, ...]) -> cloudfront.ResponseHeadersCorsBehavior:
+    """Sites whose pages may play films with a player of their own."""
     return cloudfront.ResponseHeadersCorsBehavior(
-        access_control_allow_origins=["*"],
+        access_control_allow_origins=list(origins),
         access_control_allow_methods=["GET", "HEAD", "OPTIONS"],
         access_control_allow_headers=["*"],
         access_control_expose_headers=["Content-Length", "Content-Range", "Date", "ETag", "X-Cache"],
@@ -222,8 +252,8 @@ def _let_cloudfront_read(outputs: FilmBucket, distribution: cloudfront.Distribut
     outputs.allow(cloudfront_may("s3:ListBucket", [outputs.bucket.bucket_arn]))
 
 
-def _url(scope: Construct, distribution: cloudfront.Distribution) -> str:
-    """The base of every playback URL: the parameter DeliveryUrl, or else the distribution's own name."""
+def _url(scope: Construct, distribution: cloudfront.Distribution, names: tuple[str, ...]) -> str:
+    """The base of every playback URL: the parameter DeliveryUrl, else the owner's name for it, else CloudFront's."""
     parameter = CfnParameter(
         Stack.of(scope),
         "DeliveryUrl",
@@ -237,5 +267,5 @@ def _url(scope: Construct, distribution: cloudfront.Distribution) -> str:
         "DeliveryUrlGiven",
         expression=Fn.condition_not(Fn.condition_equals(parameter.value_as_string, "")),
     )
-    own = f"https://{distribution.distribution_domain_name}"
+    own = f"https://{names[0] if names else distribution.distribution_domain_name}"
     return Fn.condition_if(given.logical_id, parameter.value_as_string, own).to_string()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -140,3 +141,57 @@ def test_the_page_is_copied_again_when_it_changes(resources: dict[str, Any], ass
     assert page["OutputsBucket"] == "${Outputs}"
     assert page["ArchiveKey"] in {asset.object_key for asset in assembly.assets}
     assert int(page["ServiceTimeout"]) > resources["SiteFunction"]["Properties"]["Timeout"]
+
+
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/6a7f-1"
+ACL = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/films/1a-2b"
+Resources = Callable[..., dict[str, Any]]
+
+
+def config_of(resources: dict[str, Any]) -> dict[str, Any]:
+    return plain(resources["Distribution"]["Properties"]["DistributionConfig"])
+
+
+def test_without_options_the_world_is_served_under_cloudfronts_name(distribution: dict[str, Any]) -> None:
+    assert distribution["PriceClass"] == "PriceClass_All"
+    assert not {"Aliases", "ViewerCertificate", "Restrictions", "WebACLId"} & distribution.keys()
+
+
+def test_own_names_come_with_their_certificate_and_todays_tls(template_with: Resources) -> None:
+    names = "films.example.com,cdn.example.com"
+    template = template_with(domain_names=names, certificate_arn=CERTIFICATE)
+    config = config_of(template["Resources"])
+    assert config["Aliases"] == names.split(",")
+    assert config["ViewerCertificate"] == {
+        "AcmCertificateArn": CERTIFICATE,
+        "MinimumProtocolVersion": "TLSv1.2_2021",
+        "SslSupportMethod": "sni-only",
+    }
+    url = {"Fn::If": ["DeliveryUrlGiven", "${DeliveryUrl}", "https://films.example.com"]}
+    assert plain(template["Outputs"]["DeliveryUrl"]["Value"]) == url
+
+
+@pytest.mark.parametrize(
+    ("options", "restriction"),
+    [
+        ({"geo_allow": "CH,DE"}, {"RestrictionType": "whitelist", "Locations": ["CH", "DE"]}),
+        ({"geo_deny": "AQ"}, {"RestrictionType": "blacklist", "Locations": ["AQ"]}),
+    ],
+)
+def test_countries_are_let_in_or_kept_out(
+    resources_with: Resources, options: dict[str, str], restriction: dict[str, Any]
+) -> None:
+    assert config_of(resources_with(**options))["Restrictions"] == {"GeoRestriction": restriction}
+
+
+def test_a_web_acl_and_a_price_class_are_the_owners(resources_with: Resources) -> None:
+    config = config_of(resources_with(web_acl_arn=ACL, price_class="100"))
+    assert (config["WebACLId"], config["PriceClass"]) == (ACL, "PriceClass_100")
+
+
+def test_only_the_sites_named_may_play_films(resources_with: Resources) -> None:
+    resources = resources_with(cors_origins="https://a.example,https://b.example")
+    _, _, headers = behaviour(resources, config_of(resources), "/a/film-1/index.m3u8")
+    assert headers["CorsConfig"]["AccessControlAllowOrigins"]["Items"] == ["https://a.example", "https://b.example"]
+    (rule,) = resources["Outputs"]["Properties"]["CorsConfiguration"]["CorsRules"]
+    assert rule["AllowedOrigins"] == ["https://a.example", "https://b.example"]
