@@ -32,6 +32,10 @@ class Settings:
         return cls(**{field: env[_variable(field)] for field in _fields(cls)})
 
 
+#: An environment variable cannot be empty in Lambda; this says that a setting is not used.
+NONE = "none"
+
+
 def _variable(field: str) -> str:
     return f"VOD_{field.upper()}"
 
@@ -70,6 +74,10 @@ class TranscodeSettings(Settings):
     mediaconvert_role_arn: str
     mediaconvert_queue_arn: str
     jobs_queue_url: str
+    job_priority: str
+    hop_queue_arn: str
+    hop_minutes: str
+    acceleration: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,6 +130,7 @@ class SweepSettings(Settings):
     outputs_bucket: str
     state_machine_arn: str
     mediaconvert_queue_arn: str
+    hop_queue_arn: str
     jobs_queue_url: str
     topic_arn: str
     stack: str

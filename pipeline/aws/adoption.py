@@ -16,6 +16,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,7 @@ from pipeline.aws.faults import code_of
 _TRIES = 5
 _PAUSE_SECONDS = 1.0
 _MINIMUM = "TransitionDefaultMinimumObjectSize"
+_A_MARK = re.compile(r"Vod[0-9a-f]{12}\d+$")
 _NOT_THERE = ("NoSuchBucketPolicy", "NoSuchCORSConfiguration", "NoSuchLifecycleConfiguration")
 
 
@@ -48,12 +50,13 @@ class Wish:
     lifecycle: tuple[dict[str, Any], ...] = ()
     events: bool = False
     versioned: bool = False
+    alone: bool = False
 
     @classmethod
     def from_json(cls, text: str) -> Wish:
         said = json.loads(text)
         lists = {name: tuple(said.get(name, ())) for name in ("statements", "cors", "lifecycle")}
-        return cls(**lists, events=bool(said.get("events")), versioned=bool(said.get("versioned")))
+        return cls(**lists, **{name: bool(said.get(name)) for name in ("events", "versioned", "alone")})
 
 
 def mark(stack_id: str) -> str:
@@ -63,7 +66,7 @@ def mark(stack_id: str) -> str:
 
 def adopt(bucket: str, wish: Wish, ours: str) -> None:
     """Add what is wished for, and replace what an earlier deployment of the same stack had added."""
-    _check(bucket, wish)
+    _check(bucket, wish, ours)
     _settle(_Policy(bucket), ours, wish.statements)
     _settle(_Cors(bucket), ours, wish.cors)
     _settle(_Lifecycle(bucket), ours, wish.lifecycle)
@@ -83,7 +86,7 @@ def merged(there: list[dict[str, Any]], ours: str, wished: tuple[dict[str, Any],
     return kept + [{name: f"{ours}{number}", **each} for number, each in enumerate(wished)]
 
 
-def _check(bucket: str, wish: Wish) -> None:
+def _check(bucket: str, wish: Wish, ours: str) -> None:
     s3 = client("s3")
     try:
         where = s3.get_bucket_location(Bucket=bucket).get("LocationConstraint") or "us-east-1"
@@ -97,6 +100,9 @@ def _check(bucket: str, wish: Wish) -> None:
     if wish.versioned and s3.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
         command = f"aws s3api put-bucket-versioning --bucket {bucket} --versioning-configuration Status=Enabled"
         raise BucketUnfit(f"bucket {bucket} is not versioned, and a film may be replaced while it is read: {command}")
+    names = _names(_Policy(bucket), _list(_Policy(bucket).read(), "Statement"))
+    if wish.alone and any(_A_MARK.match(name) and not name.startswith(ours) for name in names):
+        raise BucketUnfit(f"bucket {bucket} holds the outputs of another stack: give each environment its own")
 
 
 def _switch_events_on(bucket: str) -> None:

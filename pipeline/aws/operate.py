@@ -16,6 +16,7 @@ from pipeline.aws.sweep import remove_outputs
 from pipeline.aws.table import AssetTable, upload_of
 from pipeline.media import keys
 from pipeline.media.asset import Upload
+from pipeline.settings import NONE
 
 _EXECUTION = re.compile(r"(?P<asset>.+)-(?P<version>[0-9a-f]{10})-r(?P<revision>\d+)")
 _CANCELLABLE = ("received", "transcoding", "failed", "cancelled")
@@ -40,6 +41,7 @@ class Place:
     outputs_bucket: str
     state_machine_arn: str
     mediaconvert_queue_arn: str
+    hop_queue_arn: str = NONE
 
 
 def cancel(name: str, place: Place) -> list[dict[str, Any]]:
@@ -67,8 +69,9 @@ def _cancel(upload: Upload, place: Place) -> dict[str, Any]:
 def _cancel_jobs(upload: Upload, table: AssetTable, place: Place) -> list[str]:
     """Those known by their id, and one whose id was never saved because the stop came in between."""
     cancelled = failures.cancel_jobs(upload, table)
+    ours = transcoder.Jobs.of(place.table, place.mediaconvert_queue_arn, place.hop_queue_arn)
     for record in table.jobs(upload):
-        job = None if record.get("job_id") else transcoder.find_job(record, place.mediaconvert_queue_arn)
+        job = None if record.get("job_id") else transcoder.find_job(record, ours)
         if job and transcoder.cancel(job["Id"]):
             cancelled.append(job["Id"])
     return cancelled

@@ -67,6 +67,7 @@ class Sweep:
     ) -> None:
         self._settings, self._has_time, self._grace = settings, has_time, grace
         self._table = AssetTable(settings.table)
+        self._jobs = transcoder.Jobs.of(settings.table, settings.mediaconvert_queue_arn, settings.hop_queue_arn)
         self._running: set[str] = set()
         self._live: dict[str, dict[str, Any]] = {}
         self.report = Report()
@@ -74,7 +75,7 @@ class Sweep:
     def run(self) -> Report:
         """Heartbeats first: they are what waits for nobody. Raises where executions or jobs cannot be listed."""
         self._running = executions.running(self._settings.state_machine_arn)
-        self._live = transcoder.live_jobs(self._settings.mediaconvert_queue_arn)
+        self._live = transcoder.live_jobs(self._jobs)
         self._each(JOB, self._job)
         self._orphans()
         self._each(VERSION, self._version)
@@ -101,7 +102,7 @@ class Sweep:
         upload, role = Upload.from_state(record["upload"]), record["role"]
         which = f"{upload.execution_name} {role}"
         job = self._live.get(record.get("job_id") or "")
-        job = job or transcoder.find_job(record, self._settings.mediaconvert_queue_arn)
+        job = job or transcoder.find_job(record, self._jobs)
         execution = self._status(executions.arn_of(upload.execution_name, self._settings.state_machine_arn))
         fresh = self._is_younger(record["attempted_at"], self._grace)
         action = reconcile.for_job(record, execution, job and job["Status"], fresh)
@@ -131,7 +132,7 @@ class Sweep:
                 self.report.finished = False
                 return
             metadata = job.get("UserMetadata") or {}
-            if metadata.keys() >= _METADATA:
+            if metadata.keys() >= _METADATA and self._jobs.are_ours(metadata):
                 self._try(f"job {job_id}", self._orphan, job_id, metadata)
             else:
                 self.report.note("job of somebody else", job_id)

@@ -12,8 +12,10 @@ nothing relies on it.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import hashlib
+import itertools
 import json
 from typing import Any
 
@@ -26,7 +28,7 @@ from pipeline.media.asset import Upload
 from pipeline.media.errors import ServiceThrottled, SourceUnreadable, TranscodeFailed
 from pipeline.media.reconcile import ALIVE
 from pipeline.media.source import unreadable_code
-from pipeline.settings import TranscodeSettings
+from pipeline.settings import NONE, TranscodeSettings
 
 _LOOK_UP = "Look the error up in MediaConvert's API Reference under CreateJob, mend it, then redrive the execution."
 #: What CreateJob's own error names mean to us: (our code, what to do where the code's own fix does not fit).
@@ -36,6 +38,26 @@ _REFUSALS = {
     "AccessDeniedException": ("TRANSCODE_NOT_ALLOWED", None),
 }
 _CLOCKS_DIFFER = datetime.timedelta(minutes=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Jobs:
+    """Whose jobs, and where they wait: those of one table, in its queue and in the one they may hop to.
+
+    A queue may be shared, with somebody else or with another environment that knows the same films; the table's name
+    tells our jobs from theirs.
+    """
+
+    table: str
+    queue_arns: tuple[str, ...]
+
+    @classmethod
+    def of(cls, table: str, mediaconvert_queue_arn: str, hop_queue_arn: str = NONE) -> Jobs:
+        return cls(table, tuple(arn for arn in (mediaconvert_queue_arn, hop_queue_arn) if arn != NONE))
+
+    def are_ours(self, user_metadata: dict[str, str]) -> bool:
+        """Jobs of before this was written down say nothing of a table."""
+        return user_metadata.get("table", self.table) == self.table
 
 
 def probe(url: str) -> dict[str, Any]:
@@ -58,7 +80,7 @@ def transcode(
     table = AssetTable(settings.table)
     known = table.job(upload, role) or {}
     number = int(known.get("attempt", 0))
-    job = find_job(known, settings.mediaconvert_queue_arn)
+    job = find_job(known, Jobs.of(settings.table, settings.mediaconvert_queue_arn, settings.hop_queue_arn))
     if job and job["Status"] in (*ALIVE, "COMPLETE"):
         _stored(table.adopt(upload, role, number, task_token))
         table.submitted(upload, role, number, job["Id"])
@@ -105,21 +127,23 @@ def metadata(upload: Upload, role: str, attempt: int) -> dict[str, str]:
     }
 
 
-def find_job(record: dict[str, Any], queue_arn: str) -> dict[str, Any] | None:
+def find_job(record: dict[str, Any], ours: Jobs) -> dict[str, Any] | None:
     """The job of a job record's newest attempt: by its id, or by its UserMetadata where the id was never saved."""
     if not record.get("attempt"):
         return None
     if record.get("job_id"):
         return find_by_id(record["job_id"])
     wanted = metadata(Upload.from_state(record["upload"]), record["role"], int(record["attempt"]))
-    return _find(wanted, queue_arn, datetime.datetime.fromisoformat(record["attempted_at"]))
+    attempted_at = datetime.datetime.fromisoformat(record["attempted_at"])
+    found = (_find(wanted, ours, queue, attempted_at) for queue in ours.queue_arns)
+    return next((job for job in found if job), None)
 
 
-def live_jobs(queue_arn: str) -> dict[str, dict[str, Any]]:
-    """Every job of the queue that waits or works, by its id."""
+def live_jobs(ours: Jobs) -> dict[str, dict[str, Any]]:
+    """Every job of the queues that waits or works, by its id; somebody else's too."""
     jobs = client("mediaconvert").get_paginator("list_jobs")
     found = {}
-    for status in ALIVE:
+    for queue_arn, status in itertools.product(ours.queue_arns, ALIVE):
         pages = jobs.paginate(
             Queue=_queue_name(queue_arn), Status=status, Order="DESCENDING", PaginationConfig={"PageSize": 20}
         )
@@ -141,12 +165,13 @@ def _queue_name(queue_arn: str) -> str:
     return queue_arn.rsplit("/", 1)[-1]
 
 
-def _find(wanted: dict[str, str], queue_arn: str, attempted_at: datetime.datetime) -> dict[str, Any] | None:
+def _find(wanted: dict[str, str], ours: Jobs, queue_arn: str, attempted_at: datetime.datetime) -> dict[str, Any] | None:
     """The job with this UserMetadata: newest first, back to when its creation was tried. None: never made."""
     jobs = client("mediaconvert").get_paginator("list_jobs")
     pages = jobs.paginate(Queue=_queue_name(queue_arn), Order="DESCENDING", PaginationConfig={"PageSize": 20})
     for job in (job for page in pages for job in page.get("Jobs", [])):
-        if job.get("UserMetadata") == wanted:
+        said = job.get("UserMetadata") or {}
+        if wanted.items() <= said.items() and ours.are_ours(said):
             return job
         if job["CreatedAt"] < attempted_at - _CLOCKS_DIFFER:
             return None
@@ -159,10 +184,13 @@ def _create(upload: Upload, role: str, attempt: int, job_settings: dict[str, Any
         answer = client("mediaconvert").create_job(
             Role=settings.mediaconvert_role_arn,
             Queue=settings.mediaconvert_queue_arn,
-            UserMetadata=wanted,
+            UserMetadata={**wanted, "table": settings.table},
+            Priority=int(settings.job_priority),
+            AccelerationSettings={"Mode": settings.acceleration},
             ClientRequestToken=hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:64],
             StatusUpdateInterval="SECONDS_10",
             Settings=job_settings,
+            **_hop(settings),
         )
     except ClientError as error:
         if is_passing(error):
@@ -175,6 +203,18 @@ def _create(upload: Upload, role: str, attempt: int, job_settings: dict[str, Any
             fix,
         ) from error
     return answer["Job"]["Id"]
+
+
+def _hop(settings: TranscodeSettings) -> dict[str, Any]:
+    """Where a job goes on its own when it has waited too long."""
+    if settings.hop_queue_arn == NONE:
+        return {}
+    hop = {
+        "Queue": settings.hop_queue_arn,
+        "WaitMinutes": int(settings.hop_minutes),
+        "Priority": int(settings.job_priority),
+    }
+    return {"HopDestinations": [hop]}
 
 
 def post_answer(job: dict[str, Any], queue_url: str) -> None:

@@ -19,6 +19,7 @@ from pipeline.aws import existing, operate, replay
 from pipeline.aws.clients import client
 from pipeline.cli.world import World, attached, spoken_to
 from pipeline.local.home import default_home
+from pipeline.settings import NONE
 
 QUEUES = ("uploads", "jobs", "record", "sweep")
 
@@ -121,4 +122,5 @@ def _place(world: World) -> operate.Place:
         outputs_bucket=world.outputs["OutputsBucket"],
         state_machine_arn=world.outputs["StateMachineArn"],
         mediaconvert_queue_arn=world.outputs["MediaConvertQueueArn"],
+        hop_queue_arn=world.outputs.get("HopQueueArn", NONE),
     )

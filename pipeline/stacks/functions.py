@@ -27,6 +27,7 @@ from constructs import Construct
 from pipeline import bundle, settings
 from pipeline.media import keys
 from pipeline.stacks import grants
+from pipeline.stacks.configuration import Configuration
 from pipeline.stacks.naming import named
 from pipeline.stacks.staging import staged
 from pipeline.stacks.transcode import Transcode
@@ -45,7 +46,7 @@ class World:
     transcode: Transcode
     jobs: sqs.IQueue
     delivery_url: str
-    profile: str
+    configuration: Configuration
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +97,7 @@ def steps(world: World) -> list[Row]:
         Row(
             "plan",
             "Chooses the rungs and writes the MediaConvert job settings",
-            settings.PlanSettings(outputs_bucket=outputs, profile=w.profile),
+            settings.PlanSettings(outputs_bucket=outputs, profile=w.configuration.profile),
             60,
             (grants.write_outputs(w.outputs, keys.WORK),),
         ),
@@ -109,6 +110,10 @@ def steps(world: World) -> list[Row]:
                 mediaconvert_role_arn=w.transcode.role.role_arn,
                 mediaconvert_queue_arn=w.transcode.queue_arn,
                 jobs_queue_url=w.jobs.queue_url,
+                job_priority=str(w.configuration.job_priority),
+                hop_queue_arn=w.transcode.hop_queue_arn or settings.NONE,
+                hop_minutes=str(w.configuration.hop_minutes),
+                acceleration=w.configuration.acceleration.upper(),
             ),
             60,
             (
@@ -116,7 +121,7 @@ def steps(world: World) -> list[Row]:
                 grants.read_outputs(w.outputs, keys.WORK),
                 grants.read_uploads(w.sources),
                 grants.list_bucket(w.sources),
-                grants.submit_jobs(w.transcode.queue_arn),
+                grants.submit_jobs(w.transcode.queue_arns),
                 grants.jobs(w.transcode, "Get"),
                 grants.pass_role(w.transcode.role, MEDIACONVERT),
                 # The answer of a job that ended unheard, to the queue that MediaConvert's own events take.
@@ -232,6 +237,7 @@ def answers(
                 outputs_bucket=w.outputs.bucket_name,
                 state_machine_arn=machine.state_machine_arn,
                 mediaconvert_queue_arn=w.transcode.queue_arn,
+                hop_queue_arn=w.transcode.hop_queue_arn or settings.NONE,
                 jobs_queue_url=w.jobs.queue_url,
                 topic_arn=w.topic.topic_arn,
                 stack=Aws.STACK_NAME,
@@ -240,7 +246,7 @@ def answers(
             (
                 grants.records(w.table, "Get", "BatchGet", "Query", "Update"),
                 grants.list_open_records(w.table),
-                grants.list_jobs(w.transcode.queue_arn),
+                grants.list_jobs(w.transcode.queue_arns),
                 grants.jobs(w.transcode, "Get", "Cancel"),
                 grants.send(w.jobs),
                 grants.list_executions(machine),

@@ -75,13 +75,13 @@ def probe_sources() -> iam.PolicyStatement:
     return allow(["mediaconvert:Probe"], ["*"])
 
 
-def submit_jobs(queue_arn: str) -> iam.PolicyStatement:
-    """Submit to and look for jobs in our queue only: a search must name the queue."""
-    return allow(["mediaconvert:CreateJob", "mediaconvert:ListJobs"], [queue_arn])
+def submit_jobs(queue_arns: Sequence[str]) -> iam.PolicyStatement:
+    """Submit to and look for jobs in our queues only: a search must name the queue."""
+    return allow(["mediaconvert:CreateJob", "mediaconvert:ListJobs"], queue_arns)
 
 
-def list_jobs(queue_arn: str) -> iam.PolicyStatement:
-    return allow(["mediaconvert:ListJobs"], [queue_arn])
+def list_jobs(queue_arns: Sequence[str]) -> iam.PolicyStatement:
+    return allow(["mediaconvert:ListJobs"], queue_arns)
 
 
 def jobs(scope: Construct, *verbs: str) -> iam.PolicyStatement:

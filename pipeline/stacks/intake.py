@@ -86,12 +86,12 @@ class Intake(Construct):
         queues: Queues,
         functions: Mapping[str, lambda_.Function],
         sources: s3.IBucket,
-        mediaconvert_queue_arn: str,
+        jobs: events.EventPattern,
         machine: sfn.IStateMachine,
     ) -> None:
         super().__init__(scope, construct_id)
         self._rule("UploadRule", "A film or a sidecar arrived", upload_pattern(sources.bucket_name), queues.uploads)
-        self._rule("JobRule", "A MediaConvert job of ours has news", job_pattern(mediaconvert_queue_arn), queues.jobs)
+        self._rule("JobRule", "A MediaConvert job of ours has news", jobs, queues.jobs)
         self._poll("start", functions["start"], queues.uploads)
         self._poll("complete", functions["complete"], queues.jobs)
         self._record(functions["record"], machine, queues.unrecorded)
@@ -151,11 +151,12 @@ def upload_pattern(bucket: str) -> events.EventPattern:
     )
 
 
-def job_pattern(queue_arn: str) -> events.EventPattern:
+def job_pattern(queue_arns: list[str], table_name: str) -> events.EventPattern:
+    """By our queues, which are most often ours alone, and by the table's name where they are not."""
     return events.EventPattern(
         source=["aws.mediaconvert"],
         detail_type=["MediaConvert Job State Change"],
-        detail={"queue": [queue_arn], "status": list(JOB_NEWS)},
+        detail={"queue": queue_arns, "status": list(JOB_NEWS), "userMetadata": {"table": [table_name]}},
     )
 
 

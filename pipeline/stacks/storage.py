@@ -89,9 +89,10 @@ class Rule:
 class FilmBucket:
     """`bucket`: for names and permissions. `allow` adds to its policy, whoever made the bucket."""
 
-    def __init__(self, bucket: s3.IBucket, *, adopted: bool, events: bool = False, versioned: bool = False) -> None:
+    def __init__(self, bucket: s3.IBucket, *, adopted: bool, sources: bool = False) -> None:
         self.bucket, self.adopted = bucket, adopted
-        self._events, self._versioned = events, versioned
+        # Several environments may listen to one bucket; what they make of a film would have one place in another.
+        self._events, self._versioned, self._alone = sources, sources, not sources
         self._statements: list[iam.PolicyStatement] = []
         self._rules: list[Rule] = []
         self._cors: list[dict[str, Any]] = []
@@ -139,6 +140,7 @@ class FilmBucket:
                 "lifecycle": [rule.as_api() for rule in self._rules],
                 "events": self._events,
                 "versioned": self._versioned,
+                "alone": self._alone,
             }
         )
 
@@ -165,7 +167,7 @@ class Storage(Construct):
 
     def _sources(self, c: Configuration) -> FilmBucket:
         if c.sources_bucket:
-            bucket = FilmBucket(self._existing("Sources", c.sources_bucket), adopted=True, events=True, versioned=True)
+            bucket = FilmBucket(self._existing("Sources", c.sources_bucket), adopted=True, sources=True)
         else:
             new = self._new("Sources", versioned=True)
             # Said to CloudFormation directly: CDK's own event_bridge_enabled would add a function that calls S3's API.

@@ -15,20 +15,37 @@ from constructs import Construct
 
 from pipeline.media import keys
 from pipeline.stacks import grants
+from pipeline.stacks.configuration import Configuration
 from pipeline.stacks.naming import named
 
 
 class Transcode(Construct):
+    """`queue_arn`: where jobs are put; `queue_arns`: where they may come to lie; `role`: MediaConvert's own."""
+
     def __init__(
-        self, scope: Construct, construct_id: str, sources: s3.IBucket, outputs: s3.IBucket, key: kms.IKey | None
+        self,
+        scope: Construct,
+        construct_id: str,
+        configuration: Configuration,
+        sources: s3.IBucket,
+        outputs: s3.IBucket,
+        key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, construct_id)
+        self.queue_arn = configuration.mediaconvert_queue or self._queue()
+        self.hop_queue_arn = configuration.hop_queue
+        self.queue_arns = [arn for arn in (self.queue_arn, self.hop_queue_arn) if arn]
+        self.role = named(_role(self, self.queue_arns, sources, outputs, key), "MediaConvertRole")
+
+    def _queue(self) -> str:
+        # On demand: CloudFormation cannot buy the slots of a reserved queue (AWS::MediaConvert::Queue, PricingPlan).
         queue = mediaconvert.CfnQueue(self, "Queue", pricing_plan="ON_DEMAND", status="ACTIVE")
-        self.queue_arn = named(queue, "MediaConvertQueue").attr_arn
-        self.role = named(_role(self, self.queue_arn, sources, outputs, key), "MediaConvertRole")
+        return named(queue, "MediaConvertQueue").attr_arn
 
 
-def _role(scope: Construct, queue_arn: str, sources: s3.IBucket, outputs: s3.IBucket, key: kms.IKey | None) -> iam.Role:
+def _role(
+    scope: Construct, queue_arns: list[str], sources: s3.IBucket, outputs: s3.IBucket, key: kms.IKey | None
+) -> iam.Role:
     return iam.Role(
         scope,
         "Role",
@@ -37,7 +54,10 @@ def _role(scope: Construct, queue_arn: str, sources: s3.IBucket, outputs: s3.IBu
             "mediaconvert.amazonaws.com",
             # "The value of aws:SourceArn must be the ARN of the MediaConvert queue" (MediaConvert User Guide,
             # Cross-service confused deputy prevention).
-            conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}, "ArnLike": {"aws:SourceArn": queue_arn}},
+            conditions={
+                "StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID},
+                "ArnLike": {"aws:SourceArn": queue_arns},
+            },
         ),
         inline_policies={
             "Films": iam.PolicyDocument(

@@ -18,7 +18,7 @@ from pipeline.stacks.adoption import Adoption
 from pipeline.stacks.configuration import Configuration
 from pipeline.stacks.delivery import Delivery
 from pipeline.stacks.functions import Functions, World, answers, steps
-from pipeline.stacks.intake import Intake, Queues
+from pipeline.stacks.intake import Intake, Queues, job_pattern
 from pipeline.stacks.naming import named
 from pipeline.stacks.page import PlayerPage
 from pipeline.stacks.storage import Storage
@@ -39,7 +39,7 @@ class VodStack(Stack):
         storage = Storage(self, "Storage", configuration)
         sources, outputs = storage.sources.bucket, storage.outputs.bucket
         delivery = Delivery(self, "Delivery", configuration, storage.outputs)
-        transcode = Transcode(self, "Transcode", sources, outputs, storage.key)
+        transcode = Transcode(self, "Transcode", configuration, sources, outputs, storage.key)
         queues = Queues(self, "Queues")
         topic = named(sns.Topic(self, "Topic", enforce_ssl=True, master_key=storage.key), "Topic")
         world = World(
@@ -50,7 +50,7 @@ class VodStack(Stack):
             transcode=transcode,
             jobs=queues.jobs.queue,
             delivery_url=delivery.url,
-            profile=configuration.profile,
+            configuration=configuration,
         )
 
         functions = Functions(self, "Functions", storage.key)
@@ -63,7 +63,7 @@ class VodStack(Stack):
             queues=queues,
             functions=events,
             sources=sources,
-            mediaconvert_queue_arn=transcode.queue_arn,
+            jobs=job_pattern(transcode.queue_arns, storage.table.table_name),
             machine=machine,
         )
         page = PlayerPage(self, "Player", outputs)
@@ -88,6 +88,7 @@ class VodStack(Stack):
             RecordFunction=events["record"].function_name,
             SweepFunction=events["sweep"].function_name,
             MediaConvertQueueArn=transcode.queue_arn,
+            **({"HopQueueArn": transcode.hop_queue_arn} if transcode.hop_queue_arn else {}),
         )
 
     def _outputs(self, **values: str) -> None:

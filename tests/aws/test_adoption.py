@@ -87,6 +87,14 @@ def test_two_stacks_share_a_bucket_and_one_goes(s3: Any) -> None:
     assert set(rules(s3)) == {f"{OTHERS}0"}
 
 
+def test_two_stacks_never_share_the_bucket_of_their_outputs(s3: Any) -> None:
+    outputs = Wish(statements=(LET_IN,), alone=True)
+    adoption.adopt(BUCKET, outputs, OURS)
+    adoption.adopt(BUCKET, outputs, OURS)
+    with pytest.raises(BucketUnfit, match="bucket films holds the outputs of another stack"):
+        adoption.adopt(BUCKET, outputs, OTHERS)
+
+
 def test_nothing_of_ours_is_left(s3: Any) -> None:
     adoption.adopt(BUCKET, WISH, OURS)
     adoption.release(BUCKET, OURS)

@@ -68,7 +68,7 @@ def running(table, workflow) -> Workflow:
 @pytest.fixture
 def sweep(table, jobs_queue, mediaconvert):
     """Sweep as if everybody who was at work had had the time to finish."""
-    settings = SweepSettings(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, jobs_queue.url, "topic", "Vod")
+    settings = SweepSettings(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, "none", jobs_queue.url, "topic", "Vod")
 
     def run(grace: datetime.timedelta = datetime.timedelta(), has_time=lambda: True) -> dict[str, Any]:
         return Sweep(settings, has_time, grace).run().as_dict()
@@ -84,7 +84,7 @@ def job(
         "Id": f"job-{len(mediaconvert.jobs)}",
         "Status": status,
         "Queue": QUEUE_ARN,
-        "UserMetadata": transcoder.metadata(film, "streams", attempt),
+        "UserMetadata": {**transcoder.metadata(film, "streams", attempt), "table": TABLE},
         "CreatedAt": datetime.datetime.now(datetime.UTC),
     }
     mediaconvert.jobs.append(made)
@@ -173,6 +173,12 @@ def test_a_job_of_a_closed_record_is_cancelled_with_its_run(running, table, medi
     table.close(table.job(FILM, "streams"))
     sweep()
     assert made["Status"] == "CANCELED"
+
+
+def test_an_orphan_of_another_environment_in_a_shared_queue_is_left_alone(table, mediaconvert, workflow, sweep):
+    metadata = {**transcoder.metadata(FILM, "streams", 1), "table": "another"}
+    mediaconvert.jobs.append({"Id": "theirs", "Status": "SUBMITTED", "Queue": QUEUE_ARN, "UserMetadata": metadata})
+    assert sweep()["did"] == ["job of somebody else: theirs"] and mediaconvert.jobs[0]["Status"] == "SUBMITTED"
 
 
 def test_a_job_that_somebody_else_put_into_our_queue_is_named_and_left_alone(mediaconvert, workflow, sweep):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 
 import pytest
 
 from pipeline.aws import transcoder
+from pipeline.aws.transcoder import Jobs
 from pipeline.media import outputs
 from pipeline.media.errors import ServiceThrottled, SourceUnreadable, TranscodeFailed
-from tests.aws.world import QUEUE_ARN, refusal, transcode_settings
+from tests.aws.world import QUEUE_ARN, TABLE, refusal, transcode_settings
 from tests.media.films import upload
 from tests.media.test_job import settings_of
 
@@ -31,6 +33,7 @@ def test_a_job_is_created_once_with_everything_it_needs(table, mediaconvert, job
     assert job["Id"] == job_id and job["Queue"] == QUEUE_ARN
     assert job["UserMetadata"] == {
         "asset_id": FILM.asset_id, "version": FILM.version, "revision": "1", "role": "streams", "attempt": "1",
+        "table": TABLE,
     }  # fmt: skip
     record = table.job(FILM, "streams")
     assert (record["job_id"], record["status"], record["task_token"]) == (job_id, "SUBMITTED", "token-1")
@@ -176,7 +179,49 @@ def test_live_jobs_are_those_of_our_queue_that_have_not_ended(mediaconvert, jobs
     for number, status in enumerate(("SUBMITTED", "PROGRESSING", "COMPLETE", "ERROR", "CANCELED")):
         mediaconvert.jobs.append({"Id": str(number), "Queue": QUEUE_ARN, "Status": status})
     mediaconvert.jobs.append({"Id": "x", "Queue": "arn:aws:mediaconvert:::queues/Other", "Status": "SUBMITTED"})
-    assert transcoder.live_jobs(QUEUE_ARN).keys() == {"0", "1"}
+    assert transcoder.live_jobs(Jobs.of("t", QUEUE_ARN)).keys() == {"0", "1"}
+
+
+def test_a_job_says_its_priority_its_hop_and_its_acceleration(table, mediaconvert, jobs_queue):
+    hop = "arn:aws:mediaconvert:us-east-1:123456789012:queues/OnDemand"
+    settings = dataclasses.replace(
+        transcode_settings(jobs_queue.url), job_priority="7", hop_queue_arn=hop, hop_minutes="15",
+        acceleration="PREFERRED",
+    )  # fmt: skip
+    transcoder.transcode(FILM, "streams", JOB_SETTINGS, "token-1", settings)
+    asked = mediaconvert.asked[-1]
+    assert (asked["Priority"], asked["AccelerationSettings"]) == (7, {"Mode": "PREFERRED"})
+    assert asked["HopDestinations"] == [{"Queue": hop, "WaitMinutes": 15, "Priority": 7}]
+
+
+def test_without_a_hop_no_job_hops(table, mediaconvert, jobs_queue):
+    transcode(jobs_queue)
+    assert "HopDestinations" not in mediaconvert.asked[-1]
+    assert mediaconvert.asked[-1]["AccelerationSettings"] == {"Mode": "DISABLED"}
+
+
+def test_a_job_that_hopped_before_its_id_was_saved_is_found_in_the_other_queue(table, mediaconvert, jobs_queue):
+    hop = "arn:aws:mediaconvert:us-east-1:123456789012:queues/OnDemand"
+    settings = dataclasses.replace(transcode_settings(jobs_queue.url), hop_queue_arn=hop)
+    mediaconvert.after_create = die
+    with pytest.raises(LambdaKilled):
+        transcoder.transcode(FILM, "streams", JOB_SETTINGS, "token-1", settings)
+    mediaconvert.after_create = lambda: None
+    mediaconvert.jobs[0]["Queue"] = hop
+    found = transcoder.transcode(FILM, "streams", JOB_SETTINGS, "token-2", settings)
+    assert found == mediaconvert.jobs[0]["Id"] and len(mediaconvert.jobs) == 1
+    assert transcoder.live_jobs(Jobs.of(TABLE, QUEUE_ARN, hop)).keys() == {found}
+
+
+def test_another_environments_job_in_a_shared_queue_is_not_taken_for_ours(table, mediaconvert, jobs_queue):
+    """Two environments may listen to one bucket and share a reserved queue: then all but the table is the same."""
+    mediaconvert.after_create = die
+    with pytest.raises(LambdaKilled):
+        transcode(jobs_queue)
+    mediaconvert.after_create = lambda: None
+    mediaconvert.jobs[0]["UserMetadata"]["table"] = "another"
+    assert transcode(jobs_queue, "token-2") != mediaconvert.jobs[0]["Id"]
+    assert len(mediaconvert.jobs) == 2
 
 
 # Refusals ------------------------------------------------------------------------------------------------------------

@@ -80,6 +80,10 @@ def transcode_settings(queue_url: str = "https://sqs.invalid/jobs") -> Transcode
         mediaconvert_role_arn="arn:aws:iam::123456789012:role/Vod-MediaConvert",
         mediaconvert_queue_arn=QUEUE_ARN,
         jobs_queue_url=queue_url,
+        job_priority="0",
+        hop_queue_arn="none",
+        hop_minutes="30",
+        acceleration="DISABLED",
     )
 
 
@@ -97,6 +101,7 @@ class FakeMediaConvert:
     def __init__(self):
         self.jobs: list[dict[str, Any]] = []
         self.calls: list[str] = []
+        self.asked: list[dict[str, Any]] = []
         self.refuse: dict[str, ClientError] = {}
         self.after_create: Callable[[], None] = lambda: None
         self._model = clients.client("mediaconvert").meta.service_model
@@ -110,6 +115,7 @@ class FakeMediaConvert:
 
     def create_job(self, **parameters: Any) -> dict[str, Any]:
         self._called("CreateJob", parameters)
+        self.asked.append(parameters)
         job = {
             "Id": f"1515368087458-{len(self.jobs):06d}",
             "Status": "SUBMITTED",

@@ -19,11 +19,11 @@ def environment(jobs_queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:  # 
         settings.StartSettings(TABLE, MACHINE_ARN),
         settings.IngestSettings(TABLE, OUTPUTS),
         settings.PlanSettings(OUTPUTS, "default"),
-        settings.TranscodeSettings(TABLE, OUTPUTS, role, QUEUE_ARN, jobs_queue.url),
+        settings.TranscodeSettings(TABLE, OUTPUTS, role, QUEUE_ARN, jobs_queue.url, "0", "none", "30", "DISABLED"),
         settings.PublishSettings(TABLE, OUTPUTS, "https://d111111abcdef8.cloudfront.net"),
         settings.ReportSettings(TABLE, BUCKET, "Vod"),
         settings.RecordSettings(TABLE, TOPIC_ARN, OUTPUTS),
-        settings.SweepSettings(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, jobs_queue.url, TOPIC_ARN, "Vod"),
+        settings.SweepSettings(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, "none", jobs_queue.url, TOPIC_ARN, "Vod"),
     ):
         for name, value in each.as_env().items():
             monkeypatch.setenv(name, value)

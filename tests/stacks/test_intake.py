@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from moto.events.models import EventPattern
 from pipeline.media.job import _HEARTBEAT_SECONDS
 from tests.stacks.reading import of_type, plain
 
+#: What a job of ours carries (pipeline.aws.transcoder).
+OURS = {"table": "${Assets}"}
 EVENTS = Path(__file__).parent / "events"
 
 
@@ -68,18 +71,32 @@ def test_a_deleted_source_is_no_upload(resources: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("status", ["PROGRESSING", "STATUS_UPDATE", "COMPLETE", "ERROR", "CANCELED"])
 def test_news_of_our_jobs_come_in(resources: dict[str, Any], status: str) -> None:
-    event = sample("mediaconvert_complete", queue="${MediaConvertQueue.Arn}", status=status)
+    event = sample("mediaconvert_complete", queue="${MediaConvertQueue.Arn}", status=status, userMetadata=OURS)
     assert accepts(resources, "JobRule", event)
 
 
 @pytest.mark.parametrize("status", ["INPUT_INFORMATION", "NEW_WARNING", "QUEUE_HOP"])
 def test_news_that_decide_nothing_stay_outside(resources: dict[str, Any], status: str) -> None:
-    event = sample("mediaconvert_complete", queue="${MediaConvertQueue.Arn}", status=status)
+    event = sample("mediaconvert_complete", queue="${MediaConvertQueue.Arn}", status=status, userMetadata=OURS)
     assert not accepts(resources, "JobRule", event)
 
 
 def test_another_queues_jobs_are_not_ours(resources: dict[str, Any]) -> None:
-    assert not accepts(resources, "JobRule", sample("mediaconvert_complete"))
+    assert not accepts(resources, "JobRule", sample("mediaconvert_complete", userMetadata=OURS))
+
+
+@pytest.mark.parametrize("metadata", [{}, {"table": "Vod-test-Assets"}])
+def test_another_environments_jobs_in_a_shared_queue_are_not_ours(
+    resources: dict[str, Any], metadata: dict[str, str]
+) -> None:
+    event = sample("mediaconvert_complete", queue="${MediaConvertQueue.Arn}", userMetadata=metadata)
+    assert not accepts(resources, "JobRule", event)
+
+
+def test_a_job_that_hopped_is_still_ours(resources_with: Callable[..., dict[str, Any]]) -> None:
+    hop = "arn:aws:mediaconvert:eu-west-1:123456789012:queues/OnDemand"
+    event = sample("mediaconvert_complete", queue=hop, userMetadata=OURS)
+    assert accepts(resources_with(hop_queue=hop), "JobRule", event)
 
 
 @pytest.mark.parametrize(
