@@ -312,7 +312,7 @@ class VideoCutter:
 
     def track(self) -> Track:
         moov = self.reader.moov
-        codec, width, height = avc_description(moov)
+        codec, width, height = video_description(moov)
         return Track(
             kind="video", timescale=self.timescale, codec=codec, segments=tuple(self.segments), init=init_segment(moov),
             width=width, height=height,
@@ -477,11 +477,41 @@ def _sample_entry(moov: bytes) -> int:
     return body + 8
 
 
-def avc_description(moov: bytes) -> tuple[str, int, int]:
+def video_description(moov: bytes) -> tuple[str, int, int]:
+    """The codec as RFC 6381 names it (avc1.640028, hvc1.2.4.L120.90, av01.0.08M.10), width and height."""
     entry = _sample_entry(moov)
+    kind, end = moov[entry + 4 : entry + 8].decode(), entry + _U32.unpack_from(moov, entry)[0]
     width, height = struct.unpack_from(">HH", moov, entry + 8 + 24)
-    avcc, _ = find(moov, entry + 8 + 78, entry + _U32.unpack_from(moov, entry)[0], b"avcC")
-    return f"avc1.{moov[avcc + 1 : avcc + 4].hex()}", width, height
+    parts = {box_kind: moov[body:stop] for box_kind, body, stop in boxes(moov, entry + 8 + 78, end)}
+    if b"avcC" in parts:
+        codec = f"{kind}.{parts[b'avcC'][1:4].hex()}"
+    elif b"hvcC" in parts:
+        codec = f"{kind}.{_hevc_profile(parts[b'hvcC'])}"
+    else:
+        codec = f"{kind}.{_av1_profile(parts[b'av1C'], parts.get(b'colr', b''))}"
+    return codec, width, height
+
+
+def _hevc_profile(config: bytes) -> str:
+    """ISO/IEC 14496-15 E.3: profile, compatibility in reversed bits, tier and level, constraints without end zeros."""
+    space, tier, profile = config[1] >> 6, config[1] >> 5 & 1, config[1] & 31
+    compatibility = int(f"{_U32.unpack_from(config, 2)[0]:032b}"[::-1], 2)
+    constraints = [f"{byte:X}" for byte in config[6:12].rstrip(bytes(1))]
+    level = f"{'LH'[tier]}{config[12]}"
+    return ".".join([f"{['', 'A', 'B', 'C'][space]}{profile}", f"{compatibility:X}", level, *constraints])
+
+
+def _av1_profile(config: bytes, colour: bytes) -> str:
+    """AV1's ISO binding: profile, level and tier, depth; all of the rest where the colour is not BT.709's."""
+    profile, level, tier = config[1] >> 5, config[1] & 31, config[2] >> 7
+    depth = 8 + 2 * (config[2] >> 6 & 1) + 2 * (config[2] >> 5 & 1)
+    found = f"{profile}.{level:02d}{'MH'[tier]}.{depth:02d}"
+    nclx = struct.unpack(">HHHB", colour[4:11]) if colour[:4] == b"nclx" else (1, 1, 1, 0)
+    if nclx[:3] == (1, 1, 1):
+        return found
+    monochrome, subsampling = config[2] >> 4 & 1, f"{config[2] >> 3 & 1}{config[2] >> 2 & 1}{config[2] & 3}"
+    primaries, transfer, matrix, full = nclx
+    return f"{found}.{monochrome}.{subsampling}.{primaries:02d}.{transfer:02d}.{matrix:02d}.{full >> 7}"
 
 
 def audio_channels(moov: bytes) -> int:

@@ -1,4 +1,5 @@
-"""What the encoders are told: MediaConvert's codec settings as options of ffmpeg's x264, AAC and JPEG. Pure.
+"""What the encoders are told: MediaConvert's codec settings as options of ffmpeg's x264, AAC and JPEG, and what all
+codecs have in common. HEVC and AV1 are in hevc.py and av1.py, codecs.py finds the right one. Pure.
 
 In: H264Settings, AacSettings, CmafGroupSettings. Out: options by name. What can go wrong: `JobRefused` 1040, a level
 that size and rate do not fit, GOPs that cannot be aligned.
@@ -23,11 +24,16 @@ CHANNELS = {"CODING_MODE_1_0": "mono", "CODING_MODE_2_0": "stereo", "CODING_MODE
 CLEAN = {"map_metadata": -1, "map_chapters": -1}
 
 
-def crf(settings: Mapping[str, Any], picture: Picture) -> float:
+def quality_level(settings: Mapping[str, Any], picture: Picture) -> float:
+    """The QVBR level, 1 to 10; MediaConvert's advice for the size when the job leaves it out."""
     qvbr = settings.get("QvbrSettings", {})
     level = qvbr.get("QvbrQualityLevel") or (8 if min(picture.frame) >= 720 else 7)
     third = round(qvbr.get("QvbrQualityLevelFineTune", 0) * 3) / 3  # MediaConvert rounds to thirds of a level
-    return round(38 - 2 * (level + third), 2)
+    return level + third
+
+
+def crf(settings: Mapping[str, Any], picture: Picture) -> float:
+    return round(38 - 2 * quality_level(settings, picture), 2)
 
 
 def gop_frames(settings: Mapping[str, Any], rate: Fraction) -> int:
@@ -72,12 +78,16 @@ def _level(place: str, settings: Mapping[str, Any], picture: Picture, rate: Frac
     level = named.removeprefix("LEVEL_").replace("_", ".")
     blocks = math.ceil(picture.frame[0] / 16) * math.ceil(picture.frame[1] / 16)
     if blocks > LEVELS[level][1] or blocks * rate > LEVELS[level][0]:
-        raise JobRefused(
-            1040,
-            f"Error initializing encoder for video target [{place}] [initialization failed: Invalid level specified "
-            "for the selected framerate or resolution.]",
-        )
+        raise level_refused(place)
     return level
+
+
+def level_refused(place: str) -> JobRefused:
+    return JobRefused(
+        1040,
+        f"Error initializing encoder for video target [{place}] [initialization failed: Invalid level specified "
+        "for the selected framerate or resolution.]",
+    )
 
 
 def x264_options(place: str, settings: Mapping[str, Any], picture: Picture, rate: Fraction, gop: int) -> dict[str, Any]:
@@ -133,6 +143,7 @@ def fragment_options(cmaf: Mapping[str, Any], rate: Fraction, gop: int) -> dict[
     exact = cmaf.get("SegmentLengthControl", "EXACT") == "EXACT"
     if exact and _gops_that_fill(seconds, gop / rate) is None:
         options["force_key_frames"] = f"expr:gte(t,n_forced*{int(seconds)}-{float(1 / rate / 2):.6f})"
+
     return options
 
 

@@ -12,13 +12,14 @@ MediaConvert; when the file is whole and only its header is too optimistic, it i
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.mediaconvert import captions, cea608, cmaf, ffmpeg, loudness, manifests, remux
+from pipeline.local.mediaconvert import captions, cea608, cmaf, ffmpeg, hdr, loudness, manifests, remux
 from pipeline.local.mediaconvert.manifests import PackagedAudio, PackagedCaptions, PackagedTiles, PackagedVideo
 from pipeline.local.mediaconvert.planned import (
     Analysis,
@@ -29,6 +30,7 @@ from pipeline.local.mediaconvert.planned import (
     FileGroup,
     Movie,
     Tiles,
+    VideoRendition,
     Warned,
 )
 from pipeline.local.mediaconvert.probe import SourceFacts
@@ -206,7 +208,10 @@ class Packager:
             self._upload(rendition.name, "cmfa", cutter.finish(boundaries, end))
         for rendition, cutter in (*self._video, *self._audio):
             if cutter.segments:
-                self._tracks[rendition.output] = track = cutter.track()
+                track = cutter.track()
+                if isinstance(rendition, VideoRendition):
+                    track = dataclasses.replace(track, init=hdr.described(track.init, rendition.hdr))
+                self._tracks[rendition.output] = track
                 self._upload_bytes(manifests.init_name(rendition.name, track), track.init)
         self._tiles = [self._packaged_tiles(tiles) for tiles in self.group.tiles if self._tracks]
         if self.group.captions and self._tracks:

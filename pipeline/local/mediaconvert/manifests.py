@@ -273,7 +273,7 @@ def _variant(
         f'CODECS="{codecs}"',
         f"RESOLUTION={track.width}x{track.height}",
         f"FRAME-RATE={float(rendition.frame_rate):.3f}",
-        "VIDEO-RANGE=SDR",
+        f"VIDEO-RANGE={rendition.video_range}",
         *([f'AUDIO="{clean(group_id)}"'] if audio else []),
         *([f'SUBTITLES="{CAPTIONS_GROUP}"'] if captions else []),
         "CLOSED-CAPTIONS=NONE",  # true: the encoder is told to drop the captions inside the pictures
@@ -312,7 +312,7 @@ def _i_frame_variant(item: PackagedVideo) -> str:
     average = int(sum(frame.size for frame in frames) * 8 / seconds)
     return (
         f'#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS="{track.codec}",'
-        f'RESOLUTION={track.width}x{track.height},VIDEO-RANGE=SDR,URI="{quote(i_frame_playlist_name(item.rendition.name))}"'
+        f'RESOLUTION={track.width}x{track.height},VIDEO-RANGE={item.rendition.video_range},URI="{quote(i_frame_playlist_name(item.rendition.name))}"'
     )
 
 

@@ -4,22 +4,22 @@ In: the video track, what the job asks of it, renditions and captures. Out: ffmp
 runs.
 
 The picture is given a constant frame rate, scaled to the largest rendition and from there down step by step (lanczos;
-a cascade measured cheaper than scaling each from the source, and sharper than bicubic). Rotation, colours and HDR are
-settled at the first step, so that all that follow are upright 8 bit 4:2:0.
+a cascade measured cheaper than scaling each from the source, and sharper than bicubic). Cropping, rotation, colours and
+HDR are settled at the first step, so that all that follow are upright 4:2:0 in the output's depth. Outputs that differ
+in these have a cascade each: SDR and HDR stand side by side and come from the same decode.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
 import ffmpeg as graph
 
-from pipeline.local.mediaconvert import encoders, geometry
+from pipeline.local.mediaconvert import encoders
 from pipeline.local.mediaconvert.ffmpeg import INPUT_GUARDS
-from pipeline.local.mediaconvert.planned import Capture, Picture, Tiles, VideoEncode
+from pipeline.local.mediaconvert.planned import Capture, Look, Picture, Tiles, VideoEncode
 from pipeline.local.mediaconvert.probe import VideoTrack
 
 SOURCE = "source"  # the name every input has in the working directory, so that no user's text reaches the command
@@ -33,32 +33,63 @@ def source() -> Any:
 
 
 @dataclasses.dataclass(frozen=True)
-class Wishes:
-    """What the job asks of the picture before it is any output's: turned clockwise, deinterlaced, in BT.709."""
+class Turned:
+    """What holds for the whole source: how it is turned (clockwise), and whether its fields are really frames."""
 
-    rotation: int
-    deinterlacer: Mapping[str, Any] | None
-    force_bt709: bool
+    rotation: int = 0
+    segmented_frames: bool = False
 
 
-def outputs(
+def outputs(track: VideoTrack, turned: Turned, video: list[VideoEncode], captures: list[Capture | Tiles]) -> list[Any]:
+    """Decoded once; deinterlaced once for all that ask for the same; then a cascade for each look."""
+    plain = default_look(track, video)
+    looks = list(dict.fromkeys([encode.look for encode in video] + [look_of(capture, plain) for capture in captures]))
+    rates = {look: _rate([e for e in video if e.look == look], track) for look in looks}
+    made: list[Any] = []
+    ways = list(dict.fromkeys(look.deinterlacer for look in looks))
+    for way, stream in zip(ways, split(source()[str(track.index)], len(ways), "split"), strict=True):
+        members = [look for look in looks if look.deinterlacer == way]
+        rate = max(rates[look] for look in members)
+        stream = _progressive(stream, track, turned, way, rate).filter("fps", fps=_ratio(rate), start_time=0)
+        for look, branch in zip(members, split(stream, len(members), "split"), strict=True):
+            encodes = [encode for encode in video if encode.look == look]
+            shown = [capture for capture in captures if look_of(capture, plain) == look]
+            made += _cascaded(branch, rate, track, turned, look, encodes, shown)
+    return made
+
+
+def default_look(track: VideoTrack, video: list[VideoEncode]) -> Look:
+    """For pictures that ask for none: what the renditions of every screen get."""
+    for encode in video:
+        if encode.look.colors != "HDR" and encode.look.depth == 8:
+            return encode.look
+    return Look(colors="BT709" if track.is_hdr else "SDR", deinterlacer=video[0].look.deinterlacer if video else None)
+
+
+def look_of(capture: Capture | Tiles, plain: Look) -> Look:
+    return (capture.look if isinstance(capture, Capture) else None) or plain
+
+
+def _rate(video: list[VideoEncode], track: VideoTrack) -> Fraction:
+    return max((encode.frame_rate for encode in video), default=track.frame_rate or Fraction(25))
+
+
+def _cascaded(
+    stream: Any,
+    rate: Fraction,
     track: VideoTrack,
-    wishes: Wishes,
-    size: tuple[Fraction, Fraction],
+    turned: Turned,
+    look: Look,
     video: list[VideoEncode],
     captures: list[Capture | Tiles],
 ) -> list[Any]:
-    """`size` is the source's, upright, in square pixels."""
-    rate = max((rendition.frame_rate for rendition in video), default=track.frame_rate or Fraction(25))
-    stream = _deinterlaced(source()[str(track.index)], track, wishes, rate)
-    stream = stream.filter("fps", fps=_ratio(rate), start_time=0)
-    steps = _cascade(video, captures, geometry.even(size))
+    steps = _cascade(video, captures)
     made: list[Any] = []
     for position, step in enumerate(steps):
-        fastest = max((r.frame_rate for later in steps[position:] for r in later.video), default=rate)
+        fastest = max((encode.frame_rate for later in steps[position:] for encode in later.video), default=rate)
         if fastest < rate:  # nothing from here on wants the rest of the frames: they are not scaled either
             stream, rate = stream.filter("fps", fps=_ratio(fastest)), fastest
-        stream = _scaled(stream, step.size) if position else _first_scaled(stream, track, wishes, step.size)
+        stream = _scaled(stream, step.size) if position else _first_scaled(stream, track, turned, look, step.size)
         takers = [*step.video, *step.captures]
         if position < len(steps) - 1:
             takers.append(None)  # the next, smaller step
@@ -92,14 +123,14 @@ class _Step:
     captures: list[Capture | Tiles] = dataclasses.field(default_factory=list)
 
 
-def _cascade(video: list[VideoEncode], captures: list[Capture | Tiles], source: tuple[int, int]) -> list[_Step]:
+def _cascade(video: list[VideoEncode], captures: list[Capture | Tiles]) -> list[_Step]:
     """The sizes to scale to, largest first, each with the outputs that take it.
 
     A capture takes the smallest step that is not smaller than itself and is scaled after its frames are picked; it
     never makes the cascade scale every frame to one more size.
     """
-    sizes = sorted({rendition.picture.inner for rendition in video}, key=lambda size: size[0] * size[1], reverse=True)
-    steps = [_Step(size) for size in sizes] or [_Step(source)]
+    sizes = {encode.picture.inner for encode in video} or {max(capture.picture.inner for capture in captures)}
+    steps = [_Step(size) for size in sorted(sizes, key=lambda size: size[0] * size[1], reverse=True)]
     for step in steps:
         step.video = [rendition for rendition in video if rendition.picture.inner == step.size]
     for capture in captures:
@@ -119,7 +150,7 @@ def _framed(stream: Any, picture: Picture) -> Any:
         return stream.filter("crop", width, height)
     if picture.inner != picture.frame:
         # Bars begin on even lines, or the colour planes would be shifted against the picture.
-        x, y = (width - inner_width) // 4 * 2, (height - inner_height) // 4 * 2
+        x, y = picture.offset or ((width - inner_width) // 4 * 2, (height - inner_height) // 4 * 2)
         return stream.filter("pad", width, height, x, y)
     return stream
 
@@ -127,40 +158,52 @@ def _framed(stream: Any, picture: Picture) -> Any:
 # --- the first step --------------------------------------------------------------------------------------------------
 
 
-def _deinterlaced(stream: Any, track: VideoTrack, wishes: Wishes, rate: Fraction) -> Any:
-    if wishes.deinterlacer is None:
+def _progressive(stream: Any, track: VideoTrack, turned: Turned, way: tuple[str, str] | None, rate: Fraction) -> Any:
+    if turned.segmented_frames:  # each frame was taken at one moment, whatever its flags say
+        return stream.filter("setfield", "prog")
+    if way is None:
         return stream
+    mode, control = way
+    deinterlaced = "all" if control == "FORCE_ALL_FRAMES" else "interlaced"
+    if mode == "INVERSE_TELECINE":
+        # The film's frames are put together from fields; what does not fit is deinterlaced; one of five is double.
+        stream = stream.filter("fieldmatch", combmatch="full").filter("bwdif", mode="send_frame", deint="interlaced")
+        return stream.filter("decimate")
     # A picture from every field where the output wants that many, from every frame otherwise.
     fields = track.frame_rate is not None and rate > track.frame_rate * Fraction(3, 2)
-    forced = wishes.deinterlacer.get("Control") == "FORCE_ALL_FRAMES"
-    return stream.filter(
-        "bwdif", mode="send_field" if fields else "send_frame", deint="all" if forced else "interlaced"
-    )
+    return stream.filter("bwdif", mode="send_field" if fields else "send_frame", deint=deinterlaced)
 
 
-def _first_scaled(stream: Any, track: VideoTrack, wishes: Wishes, size: tuple[int, int]) -> Any:
-    """To the largest size, the right way up, 8 bit 4:2:0 in the range and colours that every player expects."""
-    width, height = (size[1], size[0]) if wishes.rotation in (90, 270) else size
-    colors = output_colors(track)
-    if track.is_hdr:
-        stream = _tone_mapped(stream, track, width, height)
-    elif wishes.force_bt709 and colors != BT709:
+def _first_scaled(stream: Any, track: VideoTrack, turned: Turned, look: Look, size: tuple[int, int]) -> Any:
+    """To the largest size, the right way up, 4:2:0 in the depth, range and colours of the look."""
+    width, height = (size[1], size[0]) if turned.rotation in (90, 270) else size
+    colors = colors_of(track, look)
+    if look.crop:
+        x, y, wide, high = look.crop
+        stream = stream.filter("crop", wide, high, x, y)
+    if track.is_hdr and look.colors != "HDR":
+        stream = _tone_mapped(stream, track, width, height, look)
+    elif look.colors in _FORCED and colors != output_colors(track):
         # What the source leaves out is told first: zscale converts from nothing unknown.
-        stream = stream.filter("setparams", range=track.color_range, **colors)
-        stream = stream.filter("zscale", w=width, h=height, filter="lanczos", **_ZSCALE_BT709)
-        colors = BT709
+        stream = stream.filter("setparams", range=track.color_range, **output_colors(track))
+        stream = stream.filter("zscale", w=width, h=height, filter="lanczos", **_ZSCALE[look.colors])
     else:
         matrix = {} if _keepable_matrix(track) else {"out_color_matrix": "bt709"}
         stream = stream.filter("scale", w=width, h=height, flags="lanczos", out_range="tv", **matrix)
-    stream = stream.filter("format", "yuv420p")
-    for direction in {0: (), 90: ("clock",), 180: ("clock", "clock"), 270: ("cclock",)}[wishes.rotation]:
+    stream = stream.filter("format", PIXELS[look.depth])
+    for direction in {0: (), 90: ("clock",), 180: ("clock", "clock"), 270: ("cclock",)}[turned.rotation]:
         stream = stream.filter("transpose", dir=direction)
     # The container's rotation is done now, and must not be written into the outputs to be done again.
-    stream = stream.filter("sidedata", mode="delete", type="DISPLAYMATRIX")
+    forgotten = ["DISPLAYMATRIX"]
+    if track.is_hdr:  # what each frame says of itself was said of the frame as it was; hdr.py tells what still holds
+        forgotten += ["DYNAMIC_HDR_PLUS", "DOVI_METADATA", "DOVI_RPU_BUFFER"]
+        forgotten += ["MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"]
+    for kind in forgotten:
+        stream = stream.filter("sidedata", mode="delete", type=kind)
     return stream.filter("setparams", range="tv", **colors)
 
 
-def _tone_mapped(stream: Any, track: VideoTrack, width: int, height: int) -> Any:
+def _tone_mapped(stream: Any, track: VideoTrack, width: int, height: int, look: Look) -> Any:
     """HDR to SDR: scaled first, as the work is in floating point; then linear light, BT.709's primaries, a soft curve.
 
     The curve bends highlights alone (mobius) and takes their colour out as they clip (desat): without that, the white
@@ -171,16 +214,31 @@ def _tone_mapped(stream: Any, track: VideoTrack, width: int, height: int) -> Any
     stream = stream.filter("zscale", w=width, h=height, filter="lanczos", t="linear", npl=203, **known)
     stream = stream.filter("format", "gbrpf32le").filter("zscale", p="bt709")
     stream = stream.filter("tonemap", tonemap="mobius", desat=2)
-    return stream.filter("zscale", dither="ordered", **_ZSCALE_BT709)
+    return stream.filter("zscale", dither="ordered", **_ZSCALE[look.colors])
 
 
 BT709 = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
-_ZSCALE_BT709 = {"p": "bt709", "t": "bt709", "m": "bt709", "r": "tv"}
+BT601 = {"color_primaries": "smpte170m", "color_trc": "smpte170m", "colorspace": "smpte170m"}
+_FORCED = {"BT709": BT709, "BT601": BT601}
+_ZSCALE = {
+    "BT709": {"p": "bt709", "t": "bt709", "m": "bt709", "r": "tv"},
+    "BT601": {"p": "smpte170m", "t": "smpte170m", "m": "smpte170m", "r": "tv"},
+}
+PIXELS = {8: "yuv420p", 10: "yuv420p10le"}
 _GAMMAS_LIKE_BT709 = ("unknown", "iec61966-2-4", "bt1361e", "bt2020-10", "bt2020-12")
 
 
 def _keepable_matrix(track: VideoTrack) -> bool:
     return track.color_matrix in ("bt709", "smpte170m", "bt470bg", "smpte240m", "fcc", "bt2020nc", "unknown")
+
+
+def colors_of(track: VideoTrack, look: Look) -> dict[str, str]:
+    """How an output of this look describes its colours."""
+    if look.colors == "HDR":
+        primaries = track.color_primaries if track.color_primaries not in ("unknown", "reserved") else "bt2020"
+        matrix = track.color_matrix if track.color_matrix != "unknown" else "bt2020nc"
+        return {"color_primaries": primaries, "color_trc": track.color_transfer, "colorspace": matrix}
+    return _FORCED.get(look.colors) or output_colors(track)
 
 
 def output_colors(track: VideoTrack) -> dict[str, str]:

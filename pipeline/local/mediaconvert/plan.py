@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import ffmpeg as graph
 
-from pipeline.local.mediaconvert import cea608, encoders, geometry, pictures, probe, sounds, trickplay
+from pipeline.local.mediaconvert import cea608, codecs, encoders, geometry, hdr, pictures, probe, sounds, trickplay
 from pipeline.local.mediaconvert.ffmpeg import Limits
 from pipeline.local.mediaconvert.languages import bcp47, language_name
 from pipeline.local.mediaconvert.loudness import Measured
@@ -35,6 +35,7 @@ from pipeline.local.mediaconvert.planned import (
     EnginePlan,
     FileGroup,
     JobRefused,
+    Look,
     Movie,
     MovieSound,
     Picture,
@@ -48,6 +49,7 @@ from pipeline.local.mediaconvert.sounds import Chain, Sounds
 
 USER_DATA_FILE = "user-data.mkv"
 UNKNOWN_DURATION_SECONDS = 6 * 3600
+VIDEO_RANGES = {"smpte2084": "PQ", "arib-std-b67": "HLG"}
 SILENCE_ADDED = "MediaConvert added at least 100 milliseconds of audio silence to keep audio and video in sync."
 SOUND_DROPPED = "MediaConvert dropped at least 100 milliseconds of audio to align audio and video."
 
@@ -195,44 +197,86 @@ class _Planner:
             return self.facts.video[0].rotation
         return {"DEGREE_0": 0, "DEGREES_90": 90, "DEGREES_180": 180, "DEGREES_270": 270}[wanted]
 
-    def _source_size(self) -> tuple[Fraction, Fraction]:
-        """The picture in square pixels, turned as this job turns it."""
-        return dataclasses.replace(self.facts.video[0], rotation=self._rotation()).display_size
-
     def _picture(self, place: str, description: Mapping[str, Any], pixel_aspect: Fraction) -> Picture:
-        width, height = self._source_size()
+        track, rotation, crop = self.facts.video[0], self._rotation(), self._crop(place, description)
+        if crop:
+            track = dataclasses.replace(track, width=crop[2], height=crop[3])
+        width, height = dataclasses.replace(track, rotation=rotation).display_size  # square pixels, upright
         frame = geometry.frame_size(place, description, width, height, pixel_aspect)
+        position = self.source.get("Position") or description.get("Position")
+        if position:
+            return geometry.positioned(place, frame, position)
         shape = width / height / pixel_aspect  # of the picture, in output pixels
         behaviour = description.get("ScalingBehavior", "DEFAULT")
         return geometry.place_picture(frame, shape, behaviour, (width / pixel_aspect, height))
 
+    def _crop(self, place: str, description: Mapping[str, Any]) -> tuple[int, int, int, int] | None:
+        """Input.Crop: "If you specify a value here, it will override any value that you specify in the output"."""
+        box = self.source.get("Crop") or description.get("Crop")
+        track = self.facts.video[0]
+        return geometry.cropped(place, box, self._rotation(), (track.width, track.height)) if box else None
+
     def _thumbnail(self, place: str, size: Mapping[str, Any]) -> Picture:
         return self._picture(place, size, Fraction(1))
+
+    def _look(self, place: str, description: Mapping[str, Any], depth: int) -> Look:
+        preprocessors = description.get("VideoPreprocessors", {})
+        deinterlacer = preprocessors.get("Deinterlacer")
+        way = None
+        if deinterlacer is not None:
+            way = deinterlacer.get("Mode", "DEINTERLACE"), deinterlacer.get("Control", "NORMAL")
+        wanted = preprocessors.get("ColorCorrector", {}).get("ColorSpaceConversion", "NONE")
+        return Look(self._colors(place, wanted, depth), depth, way, self._crop(place, description))
+
+    def _colors(self, place: str, wanted: str, depth: int) -> str:
+        track = self.facts.video[0]
+        kept = {"NONE": track.color_transfer, "FORCE_HDR10": "smpte2084", "FORCE_HLG_2020": "arib-std-b67"}
+        if wanted not in kept:
+            return {"FORCE_709": "BT709", "FORCE_601": "BT601"}[wanted]
+        if wanted != "NONE" and (kept[wanted] != track.color_transfer or depth == 8):
+            raise JobRefused(
+                1040,
+                f"{place}: {wanted} needs a source in that colour space and a 10 bit output; the source has "
+                f"{track.color_transfer}, the output {depth} bit",
+            )
+        # HDR in 8 bit would be bands; MediaConvert, asked for nothing, would write them.
+        return ("HDR" if depth > 8 else "BT709") if track.is_hdr else "SDR"
 
     def _rendition(
         self, place: str, file: str, number: int, name: str, output: Mapping[str, Any], group: Mapping[str, Any]
     ) -> VideoRendition:
         """An output's picture. `group`: the CmafGroupSettings that say where it will be cut, empty when it is not."""
         track = self._video_track(place)
-        settings = output["VideoDescription"]["CodecSettings"]["H264Settings"]
+        codec = output["VideoDescription"]["CodecSettings"]
+        settings = codecs.settings_of(codec)
         picture = self._picture(place, output["VideoDescription"], geometry.pixel_aspect_of(settings))
+        look = self._look(place, output["VideoDescription"], codecs.depth_of(codec))
         rate = self._output_rate(place, settings, track)
-        gop = encoders.gop_frames(settings, rate)
+        gop = codecs.gop_frames(codec, rate)
         cut = encoders.fragment_options(group, rate, gop)
-        coded = encoders.x264_options(place, settings, picture, rate, gop)
+        metadata = self._hdr_metadata(output["VideoDescription"]) if look.colors == "HDR" else None
+        coded = codecs.options(place, codec, picture, rate, gop, metadata)
         cmfc = output.get("ContainerSettings", {}).get("CmfcSettings", {})
         sets = (part.strip() for part in cmfc.get("AudioRenditionSets", "").split(","))
         return VideoRendition(
             output=number,
             name=name,
-            file=self._encode(VideoEncode(file, picture, rate, coded | cut)),
+            file=self._encode(VideoEncode(file, look, picture, rate, coded | cut)),
             picture=picture,
             frame_rate=rate,
             gop_frames=gop,
             max_bitrate=settings["MaxBitrate"],
             audio_groups=tuple(filter(None, sets)),
             i_frame_playlist=cmfc.get("IFrameOnlyManifest") == "INCLUDE",
+            video_range=VIDEO_RANGES[track.color_transfer] if look.colors == "HDR" else "SDR",
+            hdr=metadata,
         )
+
+    def _hdr_metadata(self, description: Mapping[str, Any]) -> hdr.Metadata | None:
+        """The output's own, the input's, or what the source says of itself."""
+        corrector = description.get("VideoPreprocessors", {}).get("ColorCorrector", {})
+        configured = corrector.get("Hdr10Metadata") or self.source.get("VideoSelector", {}).get("Hdr10Metadata")
+        return hdr.configured(configured) or hdr.probed(self.facts.video[0].raw.get("side_data_list", []))
 
     def _encode(self, wanted: VideoEncode) -> str:
         """The file this picture is encoded to; the same for all outputs that want the same."""
@@ -282,6 +326,7 @@ class _Planner:
         self._video_track(place)
         description = output["VideoDescription"]
         settings = description["CodecSettings"].get("FrameCaptureSettings", {})
+        asks = "VideoPreprocessors" in description or self._crop(place, description)
         return Capture(
             output=number,
             name=name,
@@ -290,24 +335,14 @@ class _Planner:
             every_seconds=Fraction(settings.get("FramerateDenominator", 1), settings.get("FramerateNumerator", 1)),
             at_most=settings.get("MaxCaptures", 10_000_000),
             quality=settings.get("Quality", 80),
+            look=self._look(place, description, depth=8) if asks else None,
         )
 
     def _pictures(self, captures: list[Capture | Tiles]) -> list[Any]:
         if not self.encodes and not captures:
             return []
-        corrections = (found.get("ColorSpaceConversion") for found in self._preprocessors("ColorCorrector"))
-        wishes = pictures.Wishes(
-            rotation=self._rotation(),
-            # One decode, one deinterlacer: what one output asks for, all get.
-            deinterlacer=next(filter(None, self._preprocessors("Deinterlacer")), None),
-            force_bt709="FORCE_709" in corrections,
-        )
-        return pictures.outputs(self.facts.video[0], wishes, self._source_size(), self.encodes, captures)
-
-    def _preprocessors(self, name: str) -> Iterator[Mapping[str, Any]]:
-        for group in self.settings["OutputGroups"]:
-            for output in group["Outputs"]:
-                yield output.get("VideoDescription", {}).get("VideoPreprocessors", {}).get(name, {})
+        turned = pictures.Turned(self._rotation(), self.source.get("InputScanType") == "PSF")
+        return pictures.outputs(self.facts.video[0], turned, self.encodes, captures)
 
     # --- sounds ------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from pipeline.local.mediaconvert.ffmpeg import Limits
+from pipeline.local.mediaconvert.hdr import Metadata
 
 
 class JobRefused(Exception):
@@ -33,6 +34,17 @@ class Picture:
 
     frame: tuple[int, int]
     inner: tuple[int, int]
+    offset: tuple[int, int] | None = None  # of the inner picture in the frame; in the middle when None
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """What outputs ask of the picture before it is scaled; those that agree share the work."""
+
+    colors: str = "SDR"  # the source's own; HDR: kept; BT709, BT601: converted
+    depth: int = 8  # bits
+    deinterlacer: tuple[str, str] | None = None  # Mode and Control
+    crop: tuple[int, int, int, int] | None = None  # x, y, width, height of what is kept, in pixels as stored
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +53,7 @@ class VideoEncode:
     copied from."""
 
     file: str
+    look: Look
     picture: Picture
     frame_rate: Fraction
     options: Mapping[str, Any]
@@ -57,6 +70,8 @@ class VideoRendition:
     max_bitrate: int
     audio_groups: tuple[str, ...]
     i_frame_playlist: bool
+    video_range: str = "SDR"  # as VIDEO-RANGE in HLS: SDR, PQ, HLG
+    hdr: Metadata | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +154,7 @@ class Capture:
     every_seconds: Fraction
     at_most: int
     quality: int
+    look: Look | None = None  # that of the renditions when it asks for none
 
 
 @dataclasses.dataclass(frozen=True)

@@ -67,6 +67,22 @@ def rung(modifier: str, width: int, height: int, **more: Any) -> dict[str, Any]:
     }
 
 
+def hevc_rung(modifier: str, width: int, height: int, **more: Any) -> dict[str, Any]:
+    output = rung(modifier, width, height, **{"CodecProfile": "MAIN_MAIN", "WriteMp4PackagingType": "HVC1"} | more)
+    settings = output["VideoDescription"]["CodecSettings"].pop("H264Settings")
+    output["VideoDescription"]["CodecSettings"] = {"Codec": "H_265", "H265Settings": settings}
+    return output
+
+
+def av1_rung(modifier: str, width: int, height: int, **more: Any) -> dict[str, Any]:
+    output = rung(modifier, width, height, **{"GopSize": 25} | more)
+    settings = output["VideoDescription"]["CodecSettings"].pop("H264Settings")
+    for name in ("QualityTuningLevel", "CodecProfile", "GopSizeUnits", "ParControl", "ParNumerator", "ParDenominator"):
+        settings.pop(name)
+    output["VideoDescription"]["CodecSettings"] = {"Codec": "AV1", "Av1Settings": settings}
+    return output
+
+
 def sound(modifier: str = "_audio", coding_mode: str = "CODING_MODE_2_0", **description: Any) -> dict[str, Any]:
     aac = {"Bitrate": 96_000, "CodingMode": coding_mode, "SampleRate": 48_000}
     return {

@@ -174,28 +174,15 @@ DEINTERLACER = {"Deinterlacer": {"Mode": "DEINTERLACE"}}
 TO_709 = {"ColorCorrector": {"ColorSpaceConversion": "FORCE_709"}}
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "poster", "refused"),
-    [
-        (DEINTERLACER, DEINTERLACER, None, None),
-        (DEINTERLACER, DEINTERLACER, DEINTERLACER, None),
-        (DEINTERLACER, None, None, "OutputGroups[0].Outputs[2]"),
-        (None, None, TO_709, "OutputGroups[1].Outputs[0]"),
-        (TO_709, DEINTERLACER, None, "OutputGroups[0].Outputs[2]"),
-    ],
-)
-def test_all_outputs_are_preprocessed_alike(first, second, poster, refused):
+def test_outputs_may_be_preprocessed_differently():
     def change(job: dict[str, Any]) -> None:
         another_video(job, "_more")
         outputs = (video(job), job["OutputGroups"][0]["Outputs"][2], capture(job))
-        for output, wanted in zip(outputs, (first, second, poster), strict=True):
+        for output, wanted in zip(outputs, (DEINTERLACER, TO_709, None), strict=True):
             if wanted:
                 output["VideoDescription"]["VideoPreprocessors"] = wanted
 
-    found = refusals(change)
-    assert [refusal.split(".VideoDescription.VideoPreprocessors: ")[0] for refusal in found] == (
-        [refused] if refused else []
-    )
+    assert refusals(change) == []
 
 
 def test_boto3_hears_the_refusal(client):
