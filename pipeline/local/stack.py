@@ -11,8 +11,10 @@ Can go wrong: PortTaken, HomeUnusable, RunInUse, DeployFailed (the resource and 
 from __future__ import annotations
 
 import atexit
+import json
 import os
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,24 +85,40 @@ class Stack:
         edge_port: int | None = None,
         workers: int | None = None,
         faults: FaultSource = None,
+        context: Mapping[str, str] | None = None,
+        before: Callable[[Emulators], None] | None = None,
     ) -> Stack:
         """Up and deployed when it returns; nothing is left when it raises. `workers`: MediaConvert jobs at once.
 
         `faults`: a plan (pipeline/local/faults.py) or its file; when left out, the file VOD_FAULTS names, if any.
+        `context`: options of the deployment (docs/configuration.md); `before` makes what they take for granted.
         """
+        with ExitStack() as opening:
+            edge_socket = _reserve_edge(opening, edge_port)
+            emulators = start_emulators(opening, home, port, workers, faults)
+            if before:
+                before(emulators)
+            stack = cls._put_up(opening, emulators, edge_socket, context)
+        atexit.register(stack.stop)
+        return stack
+
+    @classmethod
+    def _put_up(
+        cls, opening: ExitStack, emulators: Emulators, edge_socket: socket.socket, context: Mapping[str, str] | None
+    ) -> Stack:
         from pipeline.local.synth import synthesise
 
+        delivery_url = f"http://{server.HOST}:{edge_socket.getsockname()[1]}"
+        assembly = synthesise(emulators.run.home, context)
+        deployment = _deploy(emulators, assembly, delivery_url)
+        _serve_edge(opening, emulators, assembly, deployment, edge_socket)
+        return cls(emulators, delivery_url, assembly.template, deployment, opening.pop_all())
+
+    def beside(self, context: Mapping[str, str], edge_port: int | None = None) -> Stack:
+        """Another environment in the same account and region; it ends with this one."""
         with ExitStack() as opening:
-            edge_socket = server.reserve(edge_port, EDGE_PORT)
-            opening.callback(edge_socket.close)
-            delivery_url = f"http://{server.HOST}:{edge_socket.getsockname()[1]}"
-            emulators = start_emulators(opening, home, port, workers, faults)
-            assembly = synthesise(emulators.run.home)
-            deployment = _deploy(emulators, assembly, delivery_url)
-            _serve_edge(opening, emulators, assembly, deployment, edge_socket)
-            closing = opening.pop_all()
-        stack = cls(emulators, delivery_url, assembly.template, deployment, closing)
-        atexit.register(stack.stop)
+            stack = self._put_up(opening, self.emulators, _reserve_edge(opening, edge_port), context)
+        self._closing.callback(stack.stop)
         return stack
 
     @property
@@ -188,6 +206,12 @@ def set_faults(plan: fault_plans.Plan | None) -> None:
     fault_plans.install(plan)
 
 
+def _reserve_edge(opening: ExitStack, port: int | None) -> socket.socket:
+    reserved = server.reserve(port, EDGE_PORT)
+    opening.callback(reserved.close)
+    return reserved
+
+
 def _deploy(emulators: Emulators, assembly: Assembly, delivery_url: str) -> Deployment:
     from pipeline.local.emulators import cloudformation
 
@@ -208,7 +232,23 @@ def _serve_edge(
     from pipeline.local.edge import Edge
     from pipeline.local.edge.server import Serving
 
-    cache = emulators.run.path / "edge"
-    cache.mkdir()
-    edge = Edge(assembly.template, deployment.physical, emulators.endpoint_url, cache, region=emulators.region)
+    cache = emulators.run.path / "edge" / assembly.stack_name
+    cache.mkdir(parents=True)
+    edge = Edge(
+        assembly.template,
+        deployment.physical,
+        emulators.endpoint_url,
+        cache,
+        region=emulators.region,
+        foreign=lambda bucket: _settings_of(emulators.client("s3"), bucket),
+    )
     opening.callback(Serving(edge, sock).stop)
+
+
+def _settings_of(s3: Any, bucket: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """An adopted bucket's policy statements and CORS rules, as they are now."""
+    statements = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    try:
+        return statements, s3.get_bucket_cors(Bucket=bucket)["CORSRules"]
+    except s3.exceptions.ClientError:  # it has none
+        return statements, []

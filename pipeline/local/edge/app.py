@@ -28,7 +28,7 @@ from starlette.types import Receive, Scope, Send
 from . import access_log, policies, ranges, signed
 from .bucket import cors_rule_for
 from .cache import GZIP, SLICE_BYTES, SliceStore
-from .distribution import Behaviour, Distribution, read_distribution
+from .distribution import Behaviour, Distribution, ForeignBucket, read_distribution
 from .function import FunctionClient, FunctionOrigin, Question
 from .objects import Entry, Library, ObjectChanged, Wanted
 from .origin import OriginUnreachable, S3Client
@@ -89,8 +89,9 @@ class Edge:
         region: str | None = None,
         most_cache_bytes: int = ONE_GIB,
         access_log_path: Path | None = None,
+        foreign: ForeignBucket | None = None,
     ) -> None:
-        self.distribution: Distribution = read_distribution(template, physical)
+        self.distribution: Distribution = read_distribution(template, physical, foreign)
         region = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
         self.client = S3Client(endpoint_url, account, region)
         self.functions = FunctionClient(endpoint_url, account, region, self.client.http)

@@ -61,6 +61,16 @@ def read_bucket_access(resources: Mapping[str, Any], bucket_id: str, distributio
     return BucketAccess(tuple(key for key in readable if key is not None), may_list)
 
 
+def read_foreign_access(statements: list[dict[str, Any]], bucket: str, distribution: str) -> BucketAccess:
+    """What a bucket that the template does not make lets this distribution do, by its policy as S3 has it.
+
+    distribution: its physical id. Statements for other distributions are others' business.
+    """
+    ours = [each for each in statements if each["Effect"] == "Deny" or distribution in str(each.get("Condition"))]
+    policy = {"Bucket": {"Ref": bucket}, "PolicyDocument": {"Statement": ours}}
+    return read_bucket_access({"": {"Type": "AWS::S3::BucketPolicy", "Properties": policy}}, bucket, distribution)
+
+
 def read_cors_rules(config: Mapping[str, Any] | None) -> tuple[CorsRule, ...]:
     return tuple(
         CorsRule(
@@ -72,6 +82,14 @@ def read_cors_rules(config: Mapping[str, Any] | None) -> tuple[CorsRule, ...]:
         )
         for rule in (config or {}).get("CorsRules", [])
     )
+
+
+def read_foreign_cors(rules: list[dict[str, Any]]) -> tuple[CorsRule, ...]:
+    """The same of a bucket that the template does not make: S3's API spells two of the names otherwise."""
+    spelt = [
+        {**rule, "ExposedHeaders": rule.get("ExposeHeaders", []), "MaxAge": rule.get("MaxAgeSeconds")} for rule in rules
+    ]
+    return read_cors_rules({"CorsRules": spelt})
 
 
 def cors_rule_for(rules: tuple[CorsRule, ...], origin: str, method: str, headers: list[str]) -> CorsRule | None:
@@ -130,6 +148,10 @@ def _keys(statement: Mapping[str, Any], bucket_id: str) -> list[str | None]:
 
 
 def _key(resource: Any, bucket_id: str) -> str | None:
+    if isinstance(resource, str) and (
+        named := re.fullmatch(rf"arn:[^:]+:s3:::{re.escape(bucket_id)}(?:/(.+))?", resource)
+    ):
+        return named[1]
     arn = {"Fn::GetAtt": [bucket_id, "Arn"]}
     if resource == arn:
         return None

@@ -18,10 +18,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from . import managed, signed
-from .bucket import BucketAccess, CorsRule, read_bucket_access, read_cors_rules
+from .bucket import BucketAccess, CorsRule, read_bucket_access, read_cors_rules, read_foreign_access, read_foreign_cors
 from .function import FunctionOrigin, read_function_origin
 
 
@@ -142,9 +142,17 @@ class Distribution:
         return self.errors.get(status)
 
 
-def read_distribution(template: Mapping[str, Any], physical: Mapping[str, str]) -> Distribution:
+class ForeignBucket(Protocol):
+    """Asks S3 about a bucket that the template does not make: its policy's statements, its CORS rules."""
+
+    def __call__(self, bucket: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]: ...
+
+
+def read_distribution(
+    template: Mapping[str, Any], physical: Mapping[str, str], foreign: ForeignBucket | None = None
+) -> Distribution:
     """The one distribution of the template, or `DistributionNotHonoured`."""
-    return _Reader(template, physical).distribution()
+    return _Reader(template, physical, foreign).distribution()
 
 
 # What each document may hold. A name maps to the test its value must pass; names not listed are refused.
@@ -246,7 +254,8 @@ def check(document: Mapping[str, Any], known: Mapping[str, Callable[[Any], bool]
 class _Reader:
     """Walks one template; holds it only so that every step can follow a Ref."""
 
-    def __init__(self, template: Mapping[str, Any], physical: Mapping[str, str]) -> None:
+    def __init__(self, template: Mapping[str, Any], physical: Mapping[str, str], foreign: ForeignBucket | None) -> None:
+        self.foreign = foreign
         self.resources = template.get("Resources", {})
         self.physical = physical
 
@@ -280,6 +289,10 @@ class _Reader:
             raise DistributionNotHonoured(f"{where}: an S3 origin without OriginAccessControlId cannot be read")
         self._check_access_control(document["OriginAccessControlId"], where)
         bucket_id, bucket = self._bucket(document["DomainName"], f"{where}.DomainName")
+        if not bucket_id and self.foreign:
+            statements, rules = self.foreign(bucket)
+            access = read_foreign_access(statements, bucket, self.physical[self.id])
+            return Origin(document["Id"], bucket, document.get("OriginPath", ""), access, read_foreign_cors(rules))
         properties = self.resources.get(bucket_id, {}).get("Properties", {})
         return Origin(
             id=document["Id"],
@@ -300,6 +313,9 @@ class _Reader:
     def _bucket(self, domain: Any, where: str) -> tuple[str, str]:
         """Logical id ('' for a bucket of another stack) and name of the bucket behind an origin's domain name."""
         if isinstance(domain, str) and (match := re.fullmatch(r"(.+?)\.s3[.-].*amazonaws\.com(\.cn)?", domain)):
+            return "", match[1]
+        joined = domain.get("Fn::Join", ["", [""]])[1] if isinstance(domain, dict) else [""]
+        if isinstance(joined[0], str) and (match := re.fullmatch(r"(.+)\.s3[.-].*", joined[0])):
             return "", match[1]
         logical = domain.get("Fn::GetAtt", [""])[0] if isinstance(domain, dict) else ""
         if self.resources.get(logical, {}).get("Type") != "AWS::S3::Bucket":

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.local.edge.bucket import BucketPolicyNotHonoured
+from pipeline.local.edge.bucket import BucketPolicyNotHonoured, read_foreign_access
 from pipeline.local.edge.distribution import DistributionNotHonoured, read_distribution
 from tests.local.edge.template import BUCKET, PHYSICAL, distribution_config, template
 
@@ -126,3 +126,48 @@ def test_a_denial_the_edge_cannot_weigh_is_refused() -> None:
     _statements(document)[0]["Condition"] = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
     with pytest.raises(BucketPolicyNotHonoured, match="Deny"):
         read(document)
+
+
+# A bucket that the template does not make ------------------------------------------------------------------------
+
+
+def let_in(distribution: str, action: str, resource: str) -> dict[str, Any]:
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudfront.amazonaws.com"},
+        "Action": action,
+        "Resource": resource,
+        "Condition": {
+            "StringEquals": {"AWS:SourceArn": f"arn:aws:cloudfront::123456789012:distribution/{distribution}"}
+        },
+    }
+
+
+def test_a_foreign_bucket_lets_in_what_its_own_policy_says_to_this_distribution():
+    statements = [
+        {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::films/x/*"},
+        let_in("E123", "s3:GetObject", "arn:aws:s3:::films/a/*"),
+        let_in("E999", "s3:GetObject", "arn:aws:s3:::films/secret/*"),
+        let_in("E123", "s3:ListBucket", "arn:aws:s3:::films"),
+    ]
+    access = read_foreign_access(statements, "films", "E123")
+    assert access.may_list
+    assert [access.may_read(key) for key in ("a/film", "x/film", "secret/film")] == [True, False, False]
+
+
+def test_a_foreign_bucket_is_found_by_its_name_and_asked_for_its_settings():
+    document = template()
+    origin = document["Resources"]["Distribution"]["Properties"]["DistributionConfig"]["Origins"][0]
+    origin["DomainName"] = {"Fn::Join": ["", ["their-films.s3.", {"Ref": "AWS::Region"}, ".amazonaws.com"]]}
+    rules = [{"AllowedOrigins": ["*"], "AllowedMethods": ["GET"], "AllowedHeaders": ["*"], "MaxAgeSeconds": 5}]
+    asked = []
+
+    def foreign(bucket: str):
+        asked.append(bucket)
+        return [let_in("E123", "s3:GetObject", f"arn:aws:s3:::{bucket}/*")], rules
+
+    distribution = read_distribution(document, {"Distribution": "E123"}, foreign)
+    assert asked == ["their-films"]
+    (bucket,) = {each.origin.bucket for each in distribution.behaviours}
+    assert bucket == "their-films"
+    assert distribution.behaviours[0].origin.cors_rules[0].max_age == 5
