@@ -4,6 +4,10 @@ In: jobs that have been validated, and changes to queues. Out: worker processes 
 the highest priority first, then the oldest; across queues the oldest head), the jobs' states, and their events in
 order. One lock guards it all; a job's own thread reads its worker and changes the job through here.
 
+A job says what it needs of the disk before it fetches its source and again before it encodes; one that the disk cannot
+hold beside the others ends in ERROR 1507. Two jobs at once on two cores take as much CPU time as one after the other
+(53 and 53 s, measured) and twice the memory, and the first of them is ready half as soon: so one runs on two cores.
+
 A cancelled job is CANCELED at once and keeps its place among the running until its process has gone. A worker that
 dies makes its job an ERROR 1999 that says how it died; nothing is retried, as in AWS. Finished jobs are kept, the
 newest `history` of them.
@@ -12,6 +16,7 @@ newest `history` of them.
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import heapq
 import itertools
@@ -41,6 +46,7 @@ WORKER_COMMAND = (sys.executable, "-m", "pipeline.local.mediaconvert.worker")
 HISTORY = 10_000
 MINUTE_SECONDS = 60.0  # of WaitMinutes
 TOKEN_SECONDS = 60  # "within one minute of a successful request": Preventing duplicate jobs, MediaConvert API reference
+DISK_FULL = 1507  # "Disk Full: Write error, disk full", in AWS's table of error codes
 ERROR_LINES, ERROR_CHARACTERS = 3, 500  # of the engine's own words, in an errorMessage
 log = logging.getLogger(__name__)
 
@@ -57,6 +63,7 @@ class Running:
     thread: threading.Thread
     worker: Worker | None = None
     timer: threading.Timer | None = None
+    disk_least: int = 0  # bytes it will hardly use less than, of which some are written
 
 
 class Dispatcher:
@@ -353,6 +360,8 @@ class Dispatcher:
                 self._settle_acceleration(job, message["inputDetails"])
             case "unaccelerated":
                 self._do_without(job, int(message["code"]), message["message"])
+            case "needs":
+                self._weigh(job, int(message["disk"]), int(message["disk_least"]), int(message["memory"]))
             case "progress":
                 self._jobs[job.id] = jobs.progress(job, message)
             case "warning":
@@ -363,6 +372,25 @@ class Dispatcher:
             case "error":
                 self._keep_detail(job.id, message)
                 self._change(jobs.fail(job, int(message["code"]), _error_text(message)), events.error)
+
+    def _weigh(self, job: Job, most: int, least: int, memory: int) -> None:
+        """Refuse a job that the disk cannot hold beside the others; tell what it needs. `memory` is 0 while only the
+        source is known."""
+        others = [job_id for job_id in self._running if job_id != job.id]
+        promised = sum(max(0, self._running[one].disk_least - _used(self._scratch / one)) for one in others)
+        free = shutil.disk_usage(self._scratch).free + _used(self._scratch / job.id) - promised
+        if least > free:
+            text = f"Disk full: the job needs {_size(least)} at {self._scratch}, and {_size(max(0, free))} are free"
+            text += f" ({_size(promised)} are promised to running jobs)" if promised else ""
+            self._change(jobs.fail(job, DISK_FULL, text), events.error)
+            self._running[job.id].worker.stop()
+            return
+        self._running[job.id].disk_least = least
+        if memory:
+            told = f"needs up to {_size(most)} of disk ({_size(free)} are free) and about {_size(memory)} of memory"
+            self._jobs[job.id] = jobs.inform(job, f"The job {told}")
+            if most > free:
+                self._jobs[job.id] = jobs.caution(self._jobs[job.id], f"The disk may become full: the job {told}")
 
     def _settle_acceleration(self, job: Job, inputs: list[Mapping[str, Any]]) -> None:
         if job.acceleration_mode == acceleration.DISABLED or job.accelerated is not None:
@@ -450,6 +478,19 @@ class Dispatcher:
                     entry.worker.stop()
         for entry in running:
             entry.thread.join(STOP_SECONDS + 10)
+
+
+def _used(folder: Path) -> int:
+    """Bytes on the disk below a folder; holes in files do not count."""
+    used = 0
+    for path in folder.glob("**/*"):
+        with contextlib.suppress(OSError):  # it went meanwhile
+            used += path.stat().st_blocks * 512
+    return used
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
 def _error_text(message: Mapping[str, Any]) -> str:

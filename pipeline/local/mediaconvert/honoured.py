@@ -670,6 +670,10 @@ below see the result. AWS's own `System-` templates and presets are not here.
 costs nothing and keeps AWS's rules: its slots are its ConcurrentJobs, they never become fewer, and it cannot be
 deleted. The account's policy ends a job in 3457 where it says `S3Inputs: DISALLOWED`.
 
+**Disk and memory.** On two cores one job runs at a time: two at once take as much CPU time, twice the memory, and the
+first is ready half as soon. A job's Messages.Info says how much disk and memory it needs; one that the disk cannot hold
+beside the running ones ends in ERROR 1507 before it is encoded, one that may fill it goes on with a Messages.Warning.
+
 **Acceleration** is answered and changes no speed: a job that AWS could not accelerate ends in ERROR 1041 when it asks
 for ENABLED and goes on as NOT_ACCELERATED when it asks for PREFERRED. A [fault plan](faults.md) refuses others
 (`mediaconvert.unaccelerated`).
@@ -703,6 +707,7 @@ ffmpeg's exit status is not believed. What was decoded is compared with what the
 | 1075 | an MP4 without its index (moov) |
 | 1076 | the decoded film is shorter than promised, and bytes are missing or reading failed |
 | 1401, 1404, 1517 | S3 denied, did not find, failed to write |
+| 1507 | the disk cannot hold what the job needs |
 | 1522 | the job or the probe took too long |
 | 1999 | ffmpeg crashed or was killed (the signal is named), the disk is full, there is no engine |
 | 3450 | S3 failed while the source was read |

@@ -152,6 +152,11 @@ def inform(job: Job, text: str) -> Job:
     return dataclasses.replace(job, info_texts=(*job.info_texts, text))
 
 
+def caution(job: Job, text: str) -> Job:
+    """ "conditions that might cause your job not to run or to fail" (JobMessages.Warning); no code, no event."""
+    return dataclasses.replace(job, warning_texts=(*job.warning_texts, text))
+
+
 def warn(job: Job, code: int, text: str) -> Job:
     """Count a warning. One text is kept for each code: a source can raise the same one for every frame."""
     counts = {**job.warning_counts, code: job.warning_counts.get(code, 0) + 1}

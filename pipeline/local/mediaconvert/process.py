@@ -2,8 +2,8 @@
 
 The seam with the engine. The worker's first line of standard input is the job as JSON; standard input then stays open
 as a leash, and its end means "stop at once": so a service that is killed takes its workers with it, with no signal
-sent. On standard output the worker speaks JSON lines (input, progress, warning, complete, error). Its standard error
-is a log file, whose end is the evidence when it dies without a word.
+sent. On standard output the worker speaks JSON lines (input, needs, progress, warning, complete, error). Its standard
+error is a log file, whose end is the evidence when it dies without a word.
 
 What can go wrong: `WorkerNotStarted`, `WorkerDied` (it ended without `complete` or `error`) and `WorkerBabbled` (a line
 that is not one of the above). Each names what was seen.
@@ -27,7 +27,7 @@ LINE_BYTES = 4 * 1024 * 1024
 LOG_BYTES = 256 * 1024
 EVIDENCE_LINES = 8
 LAST_WORDS = frozenset({"complete", "error"})
-WORDS = LAST_WORDS | {"input", "progress", "warning"}
+WORDS = LAST_WORDS | {"input", "needs", "progress", "warning"}
 
 
 class WorkerNotStarted(Exception):

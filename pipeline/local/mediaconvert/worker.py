@@ -1,8 +1,8 @@
 """The worker: one process for one job, from the source in S3 to the outputs in S3.
 
 In: one JSON line on standard input {"job_id", "settings", "endpoint_url", "region", "account", "scratch_dir"}. Out:
-JSON lines on standard output: `input`, `progress`, `warning`, and at last `complete` or `error` with MediaConvert's
-code. What can go wrong is all told in that last line; a process that ends without one has crashed.
+JSON lines on standard output: `needs`, `input`, `progress`, `warning`, and at last `complete` or `error` with
+MediaConvert's code. What can go wrong is all told in that last line; a process that ends without one has crashed.
 
 Standard input stays open as a leash: when it ends, the service has gone or the job was cancelled, and the worker kills
 ffmpeg and exits at once. If the worker itself is killed, the kernel kills ffmpeg (confine.py). Nothing outside the
@@ -94,10 +94,11 @@ def do_job(request: Mapping[str, Any], mouth: Mouth) -> None:
     # Half a second of imports and one of the engine's first start pass beside each other.
     engine_check = threading.Thread(target=_try_engine, daemon=True)
     engine_check.start()
-    from pipeline.local.mediaconvert import engine, pictures, plan, probe, transfer
+    from pipeline.local.mediaconvert import engine, needs, pictures, plan, probe, transfer
 
     client = transfer.s3_client(request.get("endpoint_url"), request.get("region") or "us-east-1")
     url = settings["Inputs"][0]["FileInput"]
+    mouth.say(**needs.of_source(transfer.head(client, url).size).message())
     transfer.download(
         client, url, scratch / pictures.SOURCE, lambda done, size: mouth.progress("PROBING", 0.9 * done / size)
     )
@@ -109,6 +110,7 @@ def do_job(request: Mapping[str, Any], mouth: Mouth) -> None:
     measured = engine.analyse(analysis, facts, scratch) if analysis else {}
     planned = plan.plan_job(settings, facts, cpus, measured)
     ffmpeg.require_filters(planned.filters)
+    mouth.say(**needs.of_job(facts, planned, settings).message())
     for captions in planned.caption_sources:
         if captions.url:
             transfer.download(client, captions.url, scratch / captions.file, lambda done, size: None)

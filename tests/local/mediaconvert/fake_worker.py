@@ -51,6 +51,9 @@ def hang() -> None:
 ACTS = {
     "input": lambda: say("input", inputDetails=[{"id": 1, "uri": "s3://films/x.mov", "video": [{"width": 640}]}]),
     "h264": lambda: say("input", inputDetails=[{"id": 1, "uri": "s3://films/x.mov", "video": [{"codec": "H_264"}]}]),
+    "needs": lambda: say("needs", disk=3_000_000_000, disk_least=1_000_000_000, memory=600_000_000),
+    "hugeneeds": lambda: say("needs", disk=10**16, disk_least=10**15, memory=600_000_000),
+    "roughneeds": lambda: say("needs", disk=10**16, disk_least=10**6, memory=600_000_000),
     "probing": lambda: progress("PROBING", 50, 2, 0),
     "transcoding": lambda: progress("TRANSCODING", 40, 45, 30),
     "backwards": lambda: progress("TRANSCODING", 10, 5, 3),

@@ -105,7 +105,10 @@ def done(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Iterator[tup
 def test_it_says_what_it_does_in_order(done):
     said, _ = done
     kinds = [message["type"] for message in said]
-    assert kinds.count("input") == 1 and kinds[-1] == "complete" and set(kinds) == {"input", "progress", "complete"}
+    assert kinds.count("input") == 1 and kinds[-1] == "complete"
+    assert set(kinds) == {"needs", "input", "progress", "complete"}
+    by_source, by_plan = (message for message in said if message["type"] == "needs")
+    assert by_source["disk"] == by_source["disk_least"] < by_plan["disk_least"] < by_plan["disk"] < 10_000_000
     progress = [message for message in said if message["type"] == "progress"]
     assert list(dict.fromkeys(message["phase"] for message in progress)) == ["PROBING", "TRANSCODING", "UPLOADING"]
     percents = [message["job_percent"] for message in progress]
