@@ -45,7 +45,7 @@ _BY_LANGUAGE = {
 _TRADITIONAL = ("big5hkscs", "gb18030")
 _NAMES = {
     "cp874": "Windows-874", "cp932": "Shift JIS", "cp949": "Windows-949", "big5hkscs": "Big5", "euc_jp": "EUC-JP",
-    "gb18030": "GB 18030", "koi8_u": "KOI8-U", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16",
+    "gb18030": "GB 18030", "koi8_u": "KOI8-U",
 }  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def _decoded(data: bytes, language: str) -> tuple[str, str | None]:
             return data.decode(encoding, "replace"), None
     wide = _unmarked_utf16(data)
     if wide:
-        return data.decode(wide, "replace"), f"no byte order mark: read as {_name(wide)}"
+        return data.decode(wide, "replace"), None
     try:
         return data.decode("utf-8"), None
     except UnicodeDecodeError:
@@ -100,7 +100,7 @@ def _likeness(text: str) -> int:
         if letter <= "\x7f":
             continue
         category = unicodedata.category(letter)
-        if category[0] in "LM":
+        if category[0] in "LM" or "\u3000" <= letter <= "\u303f" or "\uff00" <= letter <= "\uff65":  # and CJK's signs
             points += -2 if category == "Lu" and before.islower() else 2
         elif category in ("Cc", "Co", "Cn") or letter == "\ufffd":
             points -= 8

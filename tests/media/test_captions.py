@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -61,6 +62,15 @@ SLOPPY = {
     "fewer digits": SRT.replace(",000", ",0").replace(",500", ",5"),
     "more digits": SRT.replace(",000", ",0009").replace(",500", ",500123"),
     "no last line end": SRT.rstrip("\n"),
+    "UTF-16 without its mark": SRT.encode("utf-16-le"),
+    "a mark in the middle": (SRT.replace("2\n00", "\ufeff2\n00")).encode("utf-8-sig"),
+    "a mark before a time": SRT.replace("00:00:04", "\ufeff00:00:04"),
+    "wrong numbers": SRT.replace("1\n00", "7\n00").replace("2\n00", "7\n00"),
+    "a colon before the thousandths": SRT.replace(",", ":"),
+    "a blank after the comma": SRT.replace(",", ", "),
+    "a long dash": SRT.replace("-->", "\u2013>"),
+    "an arrow of one letter": SRT.replace("-->", "\u2192"),
+    "no blank line and no number": re.sub(r"(?m)^\d\n", "", SRT).replace("\n\n", "\n"),
     "in the wrong order": "\n".join(reversed(SRT.split("\n\n"))).replace("lines.\n\n", "lines.\n\n"),
 }
 
@@ -109,6 +119,9 @@ BROKEN = {
     "2\n00:00:0x,000 --> 00:00:05,000\ntypo": ("line 6: '00:00:0x,000 --> 00:00:05,000' is no timing; dropped"),
     "2\n00:00:04,000 -->\nno end": ("line 6: '00:00:04,000 -->' is no timing; dropped"),
     "2\n00:02:00,000 --> 00:03:00,000\nlate": ("line 6: the cue starts after the film's end; dropped"),
+    "2\n00:02:00,000 --> 00:03:00,000\nlate\n\n00:04:00,000 --> 00:05:00,000\nlater": (
+        "line 6 and 1 more: the cue starts after the film's end; dropped"
+    ),
     "2\n00:00:04,000 --> 00:00:05,000\n\n": ("line 6: the cue has no text; dropped"),
     "2\n00:00:04,000 --> 00:00:05,000\n{\\an8}": ("line 6: the cue has no text; dropped"),
 }
@@ -233,6 +246,88 @@ def test_any_bytes_are_read_or_refused(data):
 def test_our_own_output_reads_back():
     made = read(VTT).as_vtt()
     assert read(made).as_vtt() == made
+
+
+# Time and memory ------------------------------------------------------------------------------------------------------
+
+CUE = "00:00:01,000 --> 00:00:02,000\n"
+#: Text that makes careless expressions take the square of its length, or raise what nobody expects.
+COSTLY = {
+    "opened tags": CUE + "<font " * 300_000,
+    "opened overrides": CUE + "{\\" * 700_000,
+    "opened times": CUE + "<1:" * 700_000,
+    "blanks": CUE + " " * 2_000_000,
+    "a long number": CUE + "&#" + "9" * 2_000_000 + ";",
+    "a long word": CUE + "&" * 2_000_000,
+    "digits": "1" * 2_000_000 + " --> 00:00:02,000\nx",
+    "arrows": "-->" * 600_000,
+    "arrows and digits": "->1" * 600_000 + "x",
+    "colons": "1:" * 1_000_000 + "-->",
+    "empty lines": CUE + "\n" * 3_000_000,
+    "cues": (CUE + "x\n") * 90_000,
+    "broken cues": "00:00:0x,000 --> 1\nx\n" * 150_000,
+    "late cues": "00:09:00,000 --> 00:09:01,000\nx\n" * 100_000,
+}
+
+
+@pytest.mark.parametrize("case", COSTLY)
+def test_four_megabytes_of_anything_take_seconds_at_most(case):
+    began = time.process_time()
+    with contextlib.suppress(SourceRejected):
+        vtt_blocks(read(COSTLY[case][: captions.MOST_BYTES]).as_vtt())
+    assert time.process_time() - began < 8
+
+
+def test_a_file_that_is_too_long_for_words_is_refused():
+    with pytest.raises(SourceRejected, match=r"film\.en\.srt is too long for captions"):
+        read(b"x" * (captions.MOST_BYTES + 1))
+
+
+#: What sidecars are made of, in any order: the reader must make the best of it.
+PIECES = st.sampled_from(
+    ["1", "2", "", "", "\n", "00:00:01,000 --> 00:00:02,500", "00:01.5 -> 00:02", "0:0:1:500-->0:0:2:500", "-->", "x",
+     "00:00:03,000 --> ", "99:99:99,999 --> 100:00:00,000", "WEBVTT", "NOTE", "STYLE", "<i>Hi</i>", "<b", "42", "\r",
+     "&#99999999999;", "\ufeff", "\u2028", "{\\an8}", "<00:00:01.000>", "--&gt;", "&lt;script&gt;", "\x00", "A --> B"]
+)  # fmt: skip
+ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252", "iso8859_2", "koi8_r"])
+
+
+@given(st.lists(PIECES | st.text(max_size=8), max_size=30), ENCODINGS, st.sampled_from(["und", "ru", "pl", "ja"]))
+def test_any_order_of_what_sidecars_are_made_of_is_read_or_refused(pieces, encoding, language):
+    data = "\n".join(pieces).encode(encoding, "replace")
+    try:
+        found = captions.parse(data, "film.srt", MINUTE, language)
+    except SourceRejected as refused:
+        assert refused.code == "INPUT_CAPTIONS_UNREADABLE"
+        return
+    assert len(vtt_blocks(found.as_vtt())) == len(found.cues) >= 1
+    assert all(0 <= cue.start_ms < cue.end_ms <= MINUTE for cue in found.cues)
+    again = read(found.as_vtt())
+    assert [(cue.start_ms, cue.end_ms) for cue in again.cues] == [(cue.start_ms, cue.end_ms) for cue in found.cues]
+
+
+# Tracks --------------------------------------------------------------------------------------------------------------
+
+
+def test_two_sidecars_of_one_language_and_kind_get_numbers():
+    taken: set[str] = set()
+    tracks = [captions.track("en", marks, taken) for marks in ([], ["sdh"], [], ["forced"])]
+    assert [track.vtt for track in tracks] == [f"captions/{name}.vtt" for name in ("en", "en-sdh", "en-2", "en-forced")]
+    assert [track.label for track in tracks] == ["English", "English (SDH)", "English 2", "English (forced)"]
+    assert [(track.sdh, track.forced) for track in tracks] == [
+        (False, False),
+        (True, False),
+        (False, False),
+        (False, True),
+    ]
+
+
+def test_a_sidecar_without_a_language_is_told_how_to_be_named():
+    (first,) = captions.reported((), "My Film.srt", "und")
+    assert "no language" in first and first.endswith("name it like My Film.en.srt")
+    assert captions.reported((), "My Film.en.srt", "en") == []
+    many = captions.reported(tuple("abcdefgh"), "My Film.en.srt", "en")
+    assert many == ["a", "b", "c", "d", "e", "and 3 more"]
 
 
 # Labels --------------------------------------------------------------------------------------------------------------

@@ -190,6 +190,73 @@ def test_another_parser_reads_our_playlist():
     assert read.iframe_playlists[0].uri == f"{FOLDER}stream_1080p_I-Frame.m3u8"
 
 
+OF_THE_FILM = MULTIVARIANT.replace(
+    "#EXT-X-STREAM-INF",
+    '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="subs",LANGUAGE="eng",NAME="English",URI="stream_cc.m3u8"\n#EXT-X-STREAM-INF',
+    1,
+).replace('AUDIO="audio"', 'AUDIO="audio",SUBTITLES="subs"')
+
+
+def test_captions_of_the_film_and_from_beside_it_are_one_group():
+    """A variant names one group only, and the names in a group differ."""
+    made = manifest.hls(OF_THE_FILM, FOLDER, CAPTIONS[:1])
+    assert made.count('SUBTITLES="captions"') == 2 and "subs" not in made
+    texts = manifest.multivariant(made).of_kind("SUBTITLES")
+    assert [(each.group, each.name, each.uri) for each in texts] == [
+        ("captions", "English", f"{FOLDER}stream_cc.m3u8"),
+        ("captions", "English 2", f"{FOLDER}captions/en.m3u8"),
+    ]
+    assert manifest.hls(made, "", ()) == made, "a second rewriting changes nothing"
+
+
+HEVC = "stream_360p.m3u8"
+
+
+def test_a_range_that_is_not_said_is_added_and_one_that_is_said_stays():
+    lines = manifest.hls(MULTIVARIANT, "", (), {HEVC: "PQ"}).splitlines()
+    assert [line.endswith(",VIDEO-RANGE=PQ") for line in lines if line.startswith("#EXT-X-STREAM-INF")] == [False, True]
+    said = MULTIVARIANT.replace("FRAME-RATE=29.970", "FRAME-RATE=29.970,VIDEO-RANGE=HLG")
+    assert manifest.hls(said, "", (), {HEVC: "PQ"}) == said
+
+
+def test_no_closed_captions_are_promised_where_there_are_none():
+    silent = manifest.hls(MULTIVARIANT, "", (), closed_captions=False)
+    assert silent.count(",CLOSED-CAPTIONS=NONE\n") == 2
+    assert manifest.hls(silent, "", (), closed_captions=False) == silent, "said once"
+    assert "CLOSED-CAPTIONS" not in manifest.hls(MULTIVARIANT, "", ())
+
+
+def test_every_kind_of_uri_is_moved_and_no_absolute_one():
+    more = (
+        '#EXT-X-IMAGE-STREAM-INF:BANDWIDTH=1,RESOLUTION=80x46,CODECS="jpeg",URI="stream_thumbnail.m3u8"\n'
+        '#EXT-X-SESSION-DATA:DATA-ID="a",URI="https://example.com/a.json"\n'
+    )
+    made = manifest.hls(MULTIVARIANT + more, FOLDER, ())
+    assert f'URI="{FOLDER}stream_thumbnail.m3u8"' in made and 'URI="https://example.com/a.json"' in made
+    assert manifest.multivariant(made).images == (f"{FOLDER}stream_thumbnail.m3u8",)
+    assert manifest.multivariant(made).i_frames == (f"{FOLDER}stream_1080p_I-Frame.m3u8",)
+
+
+def test_ranges_of_bytes_follow_each_other():
+    text = "#EXTM3U\n#EXTINF:1,\n#EXT-X-BYTERANGE:10@5\na\n#EXTINF:1,\n#EXT-X-BYTERANGE:7\na\n#EXTINF:1,\nb\n"
+    parts = manifest.media_playlist(text, "n").segments
+    assert [(each.uri, each.first, each.length) for each in parts] == [("a", 5, 10), ("a", 15, 7), ("b", 0, 0)]
+
+
+BAD_PARTS = {
+    "a layout without tiles": "#EXT-X-TILES:RESOLUTION=80x46,LAYOUT=0x4,DURATION=1",
+    "a layout in words": "#EXT-X-TILES:RESOLUTION=80x46,LAYOUT=many,DURATION=1",
+    "a range in words": "#EXT-X-BYTERANGE:all",
+    "a negative range": "#EXT-X-BYTERANGE:-1@0",
+}
+
+
+@pytest.mark.parametrize("case", BAD_PARTS)
+def test_broken_ranges_and_tiles_are_told(case):
+    with pytest.raises(ManifestBroken):
+        manifest.media_playlist(f"#EXTM3U\n#EXTINF:1,\n{BAD_PARTS[case]}\na.jpg\n", "n.m3u8")
+
+
 def test_the_mpd_keeps_its_namespaces_and_begins_with_the_base_url():
     made = manifest.dash(MPD, FOLDER, CAPTIONS)
     assert "ns0:" not in made and 'xlink:actuate="onRequest"' in made and "xsi:schemaLocation" in made

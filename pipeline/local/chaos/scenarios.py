@@ -23,7 +23,7 @@ STEPS = ("Ingest", "Probe", "Plan", "Transcode", "Verify", "Publish", "Report")
 PASSING_CODES = sorted({c for c, (cls, _) in errors.MEDIACONVERT_ERRORS.items() if cls is errors.TranscodeInterrupted})
 RED_CODES = sorted({c for c, (cls, _) in errors.MEDIACONVERT_ERRORS.items() if cls is errors.TranscodeFailed})
 BAD_FILM_CODES = sorted({c for c, (cls, _) in errors.MEDIACONVERT_ERRORS.items() if cls is errors.SourceRejected})
-HALVES = ("segment", "empty_segment", "rendition", "playlist", "cut_playlist", "manifest")
+HALVES = ("segment", "empty_segment", "cut_segment", "rendition", "playlist", "cut_playlist", "manifest")
 
 
 @dataclasses.dataclass(frozen=True)
