@@ -190,6 +190,7 @@ class Packager:
         self._audio = [(rendition, cmaf.AudioCutter(work / rendition.file)) for rendition in group.audio]
         self._tracks: dict[int, cmaf.Track] = {}
         self._work, self._tiles, self._captions = work, [], []
+        self._ends: list[Fraction] = []
 
     def advance(self) -> None:
         for rendition, cutter in self._video:
@@ -278,10 +279,11 @@ class Packager:
         return PackagedTiles(tiles, track)
 
     def _boundaries(self) -> list[Fraction]:
-        if not self._video:
-            return []
-        _, cutter = self._video[0]
-        return [Fraction(segment.start + segment.duration, cutter.timescale) for segment in cutter.segments]
+        """Where the picture's segments end; asked for at every turn, and only what is new is counted."""
+        for _, cutter in self._video[:1]:
+            new = cutter.segments[len(self._ends) :]
+            self._ends += [Fraction(segment.start + segment.duration, cutter.timescale) for segment in new]
+        return self._ends
 
     def _check_alignment(self) -> None:
         """Players switch renditions at segment boundaries: they must be the same in all. A mistake here is ours."""

@@ -12,6 +12,7 @@ target durations, with the audio that plays along; AVERAGE-BANDWIDTH is the true
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from urllib.parse import quote
@@ -51,6 +52,7 @@ class PackagedCaptions:
 Packaged = PackagedVideo | PackagedAudio
 EXTENSIONS = {"video": "cmfv", "audio": "cmfa", "image": "jpg", "text": "vtt"}
 CAPTIONS_GROUP = "subs"
+UNKNOWN = "und"  # Apple's authoring specification 8.10 and DASH-IF ask for a language in any case
 SDH = "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound"
 
 
@@ -101,7 +103,8 @@ def manifests(
 
 def target_duration(tracks: Sequence[Track]) -> int:
     """The longest segment of all playlists, rounded to the nearest second (a half goes up), at least 1."""
-    return max(1, *(_round(Fraction(s.duration, track.timescale)) for track in tracks for s in track.segments))
+    longest = [Fraction(max(segment.duration for segment in track.segments), track.timescale) for track in tracks]
+    return max(1, *map(_round, longest))
 
 
 def _round(value: Fraction) -> int:
@@ -115,18 +118,21 @@ def average_rate(track: Track) -> int:
 
 def peak_rate(track: Track, target: int) -> int:
     """RFC 8216bis 4.4.6.2: the largest bit rate of any contiguous segments lasting 0.5 to 1.5 target durations."""
-    best = Fraction(0)
-    sizes = [segment.size * 8 for segment in track.segments]
-    seconds = [Fraction(segment.duration, track.timescale) for segment in track.segments]
-    for first in range(len(sizes)):
-        bits, length = 0, Fraction(0)
-        for at in range(first, len(sizes)):
-            bits, length = bits + sizes[at], length + seconds[at]
-            if length > target * Fraction(3, 2):
+    return _peak([(segment.size, segment.duration) for segment in track.segments], track.timescale, target)
+
+
+def _peak(pieces: Sequence[tuple[int, int]], timescale: int, target: int) -> int:
+    """`pieces` are bytes and ticks. Where not one run is long enough: the average, rounded up."""
+    best, shortest, longest = 0, target * timescale / 2, target * timescale * 3 / 2
+    for first in range(len(pieces)):
+        size = ticks = 0
+        for piece in itertools.islice(pieces, first, None):
+            size, ticks = size + piece[0], ticks + piece[1]
+            if ticks > longest:
                 break
-            if length >= target * Fraction(1, 2):
-                best = max(best, bits / length)
-    return -(-best.numerator // best.denominator) if best else average_rate(track) + 1
+            if ticks >= shortest:
+                best = max(best, -(-size * 8 * timescale // ticks))
+    return best or -(-sum(size for size, _ in pieces) * 8 * timescale // sum(ticks for _, ticks in pieces))
 
 
 # --- HLS -------------------------------------------------------------------------------------------------------------
@@ -135,25 +141,24 @@ def peak_rate(track: Track, target: int) -> int:
 def media_playlist(name: str, track: Track, target: int) -> str:
     lines = [*_playlist_head(target), "#EXT-X-INDEPENDENT-SEGMENTS", _map(name, track)]
     for segment in track.segments:
-        lines.append(f"#EXTINF:{decimal(_presented(segment, track))},")
+        lines.append(f"#EXTINF:{decimal(Fraction(segment.duration, track.timescale))},")
         lines.append(quote(segment_name(name, track, segment.number)))
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
 
-def _presented(segment: Segment, track: Track) -> Fraction:
-    """The first audio segment holds the priming, which is not played."""
-    return Fraction(segment.duration - (track.priming if segment.number == 1 else 0), track.timescale)
-
-
 def i_frame_playlist(name: str, track: Track) -> str:
-    longest = max(Fraction(frame.duration, track.timescale) for segment in track.segments for frame in segment.i_frames)
-    lines = [*_playlist_head(max(1, _round(longest))), "#EXT-X-I-FRAMES-ONLY", _map(name, track)]
+    lines = [*_playlist_head(_i_frame_target(track)), "#EXT-X-I-FRAMES-ONLY", _map(name, track)]
     for segment in track.segments:
         for frame in segment.i_frames:
             lines.append(f"#EXTINF:{decimal(Fraction(frame.duration, track.timescale))},")
             lines.append(f"#EXT-X-BYTERANGE:{frame.size}@{frame.offset}")
             lines.append(quote(segment_name(name, track, segment.number)))
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
+
+
+def _i_frame_target(track: Track) -> int:
+    longest = max(frame.duration for segment in track.segments for frame in segment.i_frames)
+    return max(1, _round(Fraction(longest, track.timescale)))
 
 
 def caption_playlist(item: PackagedCaptions, target: int) -> str:
@@ -233,28 +238,34 @@ def _caption_lines(captions: Sequence[PackagedCaptions]) -> Iterator[str]:
     for item, label in zip(captions, labels, strict=True):
         rendition = item.rendition
         attributes = [f'TYPE=SUBTITLES,GROUP-ID="{CAPTIONS_GROUP}"']
-        attributes += [f'LANGUAGE="{rendition.language}"'] if rendition.language else []
+        attributes += [f'LANGUAGE="{rendition.language or UNKNOWN}"']
         attributes += [f'NAME="{label}",DEFAULT={_yes(rendition.default)},AUTOSELECT=YES,FORCED=NO']
         attributes += [f'CHARACTERISTICS="{SDH}"'] if rendition.accessibility else []
         yield "#EXT-X-MEDIA:" + ",".join([*attributes, f'URI="{quote(rendition.name)}.m3u8"'])
 
 
 def _media_lines(audio: Sequence[PackagedAudio]) -> Iterator[str]:
-    names: dict[str, Iterator[str]] = {}
-    for group_id in dict.fromkeys(item.rendition.group_id for item in audio):
-        names[group_id] = _distinct([a.rendition.label for a in audio if a.rendition.group_id == group_id])
-    defaults: set[str] = set()
+    """RFC 8216bis 4.4.6.1.1: the members of all groups correspond, with the same attributes but for what the encoding
+    decides. A job may name one default only, so what is the default in one group is in the others, too."""
+    groups: dict[str, list[PackagedAudio]] = {}
     for item in audio:
-        rendition = item.rendition
-        label = next(names[rendition.group_id])
-        default = rendition.default and rendition.group_id not in defaults
-        if default:
-            defaults.add(rendition.group_id)
-        attributes = [f'TYPE=AUDIO,GROUP-ID="{clean(rendition.group_id)}"']
-        attributes += [f'LANGUAGE="{rendition.language}"'] if rendition.language else []
-        attributes += [f'NAME="{label}"', f"DEFAULT={_yes(default)}", f"AUTOSELECT={_yes(rendition.autoselect)}"]
-        attributes += [f'CHANNELS="{item.track.channels}"', f'URI="{quote(rendition.name)}.m3u8"']
-        yield "#EXT-X-MEDIA:" + ",".join(attributes)
+        groups.setdefault(item.rendition.group_id, []).append(item)
+    chosen = {_identity(item) for item in audio if item.rendition.default}
+    for group_id, members in groups.items():
+        default = next((item for item in members if _identity(item) in chosen), None)
+        labels = _distinct([item.rendition.label for item in members])
+        for item, label in zip(members, labels, strict=True):
+            rendition = item.rendition
+            yield "#EXT-X-MEDIA:" + ",".join([
+                f'TYPE=AUDIO,GROUP-ID="{clean(group_id)}"',
+                f'LANGUAGE="{rendition.language or UNKNOWN}",NAME="{label}"',
+                f"DEFAULT={_yes(item is default)},AUTOSELECT={_yes(rendition.autoselect or item is default)}",
+                f'CHANNELS="{item.track.channels}",URI="{quote(rendition.name)}.m3u8"',
+            ])  # fmt: skip
+
+
+def _identity(item: PackagedAudio) -> tuple[str | None, str]:
+    return item.rendition.language, item.rendition.label
 
 
 def _variant(
@@ -305,15 +316,19 @@ def _audio_only_variants(
 
 
 def _i_frame_variant(item: PackagedVideo) -> str:
-    track = item.track
-    frames = [frame for segment in track.segments for frame in segment.i_frames]
-    seconds = Fraction(sum(frame.duration for frame in frames), track.timescale)
-    peak = max(-(-frame.size * 8 * track.timescale // frame.duration) for frame in frames)
-    average = int(sum(frame.size for frame in frames) * 8 / seconds)
-    return (
-        f'#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS="{track.codec}",'
-        f'RESOLUTION={track.width}x{track.height},VIDEO-RANGE={item.rendition.video_range},URI="{quote(i_frame_playlist_name(item.rendition.name))}"'
-    )
+    track, rendition = item.track, item.rendition
+    frames = [(frame.size, frame.duration) for segment in track.segments for frame in segment.i_frames]
+    peak = _peak(frames, track.timescale, _i_frame_target(track))
+    average = sum(size for size, _ in frames) * 8 * track.timescale // sum(ticks for _, ticks in frames)
+    attributes = [
+        f"BANDWIDTH={max(peak, average)}",
+        f"AVERAGE-BANDWIDTH={average}",
+        f'CODECS="{track.codec}"',
+        f"RESOLUTION={track.width}x{track.height}",
+        f"VIDEO-RANGE={rendition.video_range}",
+        f'URI="{quote(i_frame_playlist_name(rendition.name))}"',
+    ]
+    return "#EXT-X-I-FRAME-STREAM-INF:" + ",".join(attributes)
 
 
 def _image_variant(item: PackagedTiles) -> str:
@@ -362,28 +377,50 @@ def mpd(
         },
     )
     period = ElementTree.SubElement(root, "Period", {"id": "1", "start": "PT0S", "duration": f"PT{duration}S"})
-    if video:
-        period.append(_video_set(group, video))
-    period.extend(_audio_set(number, item, group) for number, item in enumerate(audio, 2))
-    period.extend(_caption_set(number, item) for number, item in enumerate(captions, 2 + len(audio)))
-    period.extend(_image_set(number, item) for number, item in enumerate(tiles, 2 + len(audio) + len(captions)))
+    period.extend(_video_set(group, alike) for alike in _switchable(video))
+    period.extend(_audio_set(item, group) for item in audio)
+    period.extend(map(_caption_set, captions))
+    period.extend(map(_image_set, tiles))
+    for number, adaptation_set in enumerate(period, 1):
+        adaptation_set.set("id", str(number))
     ElementTree.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
-def _adaptation_set(number: int, kind: str, **more: str) -> Element:
-    fixed = {"id": str(number), "contentType": kind, "mimeType": f"{kind}/mp4"}
+def _adaptation_set(kind: str, **more: str) -> Element:
+    fixed = {"id": "", "contentType": kind, "mimeType": f"{kind}/mp4"}
     return Element("AdaptationSet", {**fixed, "segmentAlignment": "true", "startWithSAP": "1", **more})
 
 
+def _switchable(video: Sequence[PackagedVideo]) -> list[list[PackagedVideo]]:
+    """A player switches within an AdaptationSet: one codec, one dynamic range."""
+    sets: dict[tuple[str, str], list[PackagedVideo]] = {}
+    for item in video:
+        sets.setdefault((item.track.codec.partition(".")[0], item.rendition.video_range), []).append(item)
+    return list(sets.values())
+
+
+# ISO/IEC 23091-2: primaries, transfer and matrix of BT.2100, which DASH-IF's IOP signals so.
+_CICP = {"PQ": (9, 16, 9), "HLG": (9, 18, 9)}
+_CICP_NAMES = ("ColourPrimaries", "TransferCharacteristics", "MatrixCoefficients")
+
+
 def _video_set(group: CmafGroup, video: Sequence[PackagedVideo]) -> Element:
+    largest = max((item.track for item in video), key=lambda track: track.width * track.height)
+    shape = Fraction(largest.width, largest.height)
     adaptation_set = _adaptation_set(
-        1,
         "video",
+        par=f"{shape.numerator}:{shape.denominator}",
         maxWidth=str(max(item.track.width for item in video)),
         maxHeight=str(max(item.track.height for item in video)),
         maxFrameRate=_rate(max(item.rendition.frame_rate for item in video)),
     )
+    video_range = video[0].rendition.video_range
+    for name, value in zip(_CICP_NAMES, _CICP.get(video_range, ()), strict=False):
+        described = {"schemeIdUri": f"urn:mpeg:mpegB:cicp:{name}", "value": str(value)}
+        # HLG is watchable by who knows nothing of it; PQ is not.
+        kind = "EssentialProperty" if video_range == "PQ" else "SupplementalProperty"
+        ElementTree.SubElement(adaptation_set, kind, described)
     for item in video:
         track, rendition = item.track, item.rendition
         representation = _representation(rendition.name, track, _bandwidth(group, track, rendition.max_bitrate))
@@ -394,10 +431,9 @@ def _video_set(group: CmafGroup, video: Sequence[PackagedVideo]) -> Element:
     return adaptation_set
 
 
-def _audio_set(number: int, item: PackagedAudio, group: CmafGroup) -> Element:
+def _audio_set(item: PackagedAudio, group: CmafGroup) -> Element:
     track, rendition = item.track, item.rendition
-    language = {"lang": rendition.language} if rendition.language else {}
-    adaptation_set = _adaptation_set(number, "audio", **language)
+    adaptation_set = _adaptation_set("audio", lang=rendition.language or UNKNOWN)
     # The schema's order: the label, then the role.
     ElementTree.SubElement(adaptation_set, "Label").text = clean(rendition.label)
     role = {"schemeIdUri": "urn:mpeg:dash:role:2011", "value": "main" if rendition.default else "alternate"}
@@ -412,12 +448,11 @@ def _audio_set(number: int, item: PackagedAudio, group: CmafGroup) -> Element:
     return adaptation_set
 
 
-def _caption_set(number: int, item: PackagedCaptions) -> Element:
+def _caption_set(item: PackagedCaptions) -> Element:
     """One WebVTT file for the whole film. The role or the accessibility mark is what MediaConvert's API reference says
     of WebvttDestinationSettings.Accessibility."""
     rendition = item.rendition
-    language = {"lang": rendition.language} if rendition.language else {}
-    attributes = {"id": str(number), "contentType": "text", "mimeType": "text/vtt", **language}
+    attributes = {"id": "", "contentType": "text", "mimeType": "text/vtt", "lang": rendition.language or UNKNOWN}
     adaptation_set = Element("AdaptationSet", attributes)
     ElementTree.SubElement(adaptation_set, "Label").text = clean(rendition.label)
     role = {"schemeIdUri": "urn:mpeg:dash:role:2011"}
@@ -433,10 +468,10 @@ def _caption_set(number: int, item: PackagedCaptions) -> Element:
     return adaptation_set
 
 
-def _image_set(number: int, item: PackagedTiles) -> Element:
+def _image_set(item: PackagedTiles) -> Element:
     """DASH-IF IOP 6.2.6: images of one length each in a grid; width and height are the whole image's."""
     tiles, track = item.rendition, item.track
-    fixed = {"id": str(number), "contentType": "image", "mimeType": "image/jpeg"}
+    fixed = {"id": "", "contentType": "image", "mimeType": "image/jpeg"}
     peak = peak_rate(track, target_duration([track]))
     shape = {"id": quote(tiles.name), "bandwidth": str(peak), "width": str(track.width), "height": str(track.height)}
     representation = Element("Representation", shape)
@@ -476,12 +511,10 @@ def _bandwidth(group: CmafGroup, track: Track, maximum: int | None) -> int:
 
 
 def _template(name: str, track: Track) -> Element:
-    offset = {"presentationTimeOffset": str(track.priming)} if track.priming else {}
     template = Element(
         "SegmentTemplate",
         {
             "timescale": str(track.timescale),
-            **offset,
             "initialization": quote(init_name(name, track)),
             "media": f"{quote(name)}_$Number%09d$.{extension(track)}",
             "startNumber": "1",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import array
 import struct
 import subprocess
+import time
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
@@ -181,6 +183,21 @@ def test_audio_segments_together_are_the_sound(audio, tmp_path):
     assert float(found["start_time"]) <= 0
 
 
+def test_segments_are_presented_without_the_priming(audio):
+    cutter = cmaf.AudioCutter(audio)
+    cuts = list(cutter.finish([Fraction(2), Fraction(4)], Fraction(5)))
+    presented = cutter.track().segments
+    assert presented[0].start == 0 and presented[0].duration == cuts[0].segment.duration - 1024
+    assert [later.start for later in presented[1:]] == [cut.segment.start - 1024 for cut in cuts[1:]]
+    assert cutter.track().duration == sum(Fraction(cut.segment.duration, 48000) for cut in cuts) - Fraction(1024, 48000)
+
+
+def test_a_sound_shorter_than_its_priming_still_lasts():
+    cutter = cmaf.AudioCutter(Path("none"))
+    cutter.segments = [cmaf.Segment(1, 0, 1000, 10), cmaf.Segment(2, 1000, 1024, 10)]
+    assert [(one.start, one.duration) for one in cutter._presented()] == [(0, 1), (0, 1000)]
+
+
 def test_the_priming_is_skipped_by_an_edit_list(audio):
     cutter = cmaf.AudioCutter(audio)
     list(cutter.finish([], None))
@@ -207,3 +224,48 @@ def test_a_fragment_says_how_long_each_packet_is(durations):
     fragment = cmaf.parse_moof(moof, 0, len(moof) + 8 + sum(sizes))
     assert (fragment.start, list(fragment.sizes), list(fragment.durations)) == (90_000, sizes, durations)
     assert fragment.data_offset == len(moof) + 8 and fragment.sync
+
+
+# --- cost ------------------------------------------------------------------------------------------------------------
+
+
+def written_fragment(number: int, start: int, sizes: list[int], duration: int) -> bytes:
+    """A moof as ffmpeg writes it, and the header of an mdat whose bytes the caller leaves out."""
+    rows = struct.pack(f">{2 * len(sizes)}I", *(value for size in sizes for value in (duration, size)))
+    tfhd = cmaf.box(b"tfhd", struct.pack(">III", 0x020020, 1, 0x01010000))
+    tfdt = cmaf.box(b"tfdt", struct.pack(">IQ", 0x01000000, start))
+    mfhd = cmaf.box(b"mfhd", struct.pack(">II", 0, number))
+    length = 8 + len(mfhd) + 8 + len(tfhd) + len(tfdt) + 8 + 16 + len(rows)
+    trun = cmaf.box(b"trun", struct.pack(">IIiI", 0x305, len(sizes), length + 8, 0x02000000), rows)
+    return cmaf.box(b"moof", mfhd, cmaf.box(b"traf", tfhd, tfdt, trun)) + struct.pack(">I4s", 8 + sum(sizes), b"mdat")
+
+
+def two_hours(mezzanine: Path, path: Path, packets: int, duration: int, size: int) -> Path:
+    """3,600 fragments behind a real moov, in a sparse file."""
+    reader = cmaf.FragmentReader(mezzanine)
+    reader.advance()
+    with path.open("wb") as file:
+        file.write(reader.moov)
+        for number in range(3600):
+            start = number * packets * duration
+            file.write(written_fragment(number + 1, start, [size] * packets, duration))
+            file.seek(packets * size, 1)
+        file.truncate()
+    return path
+
+
+def test_two_hours_cost_a_moment_and_little_memory(video, audio, tmp_path):
+    picture = two_hours(video, tmp_path / "picture.mp4", packets=50, duration=1000, size=12_000)
+    sound = two_hours(audio, tmp_path / "sound.mp4", packets=94, duration=1024, size=340)
+    tracemalloc.start()
+    began = time.process_time()
+    try:
+        pictures, sounds = cmaf.VideoCutter(picture, 2, Fraction(4)), cmaf.AudioCutter(sound)
+        cuts = sum(1 for _ in pictures.finish())
+        ends = [Fraction(segment.start + segment.duration, pictures.timescale) for segment in pictures.segments]
+        cuts += sum(1 for _ in sounds.finish(ends[:-1], pictures.end))
+        seconds, peak = time.process_time() - began, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert cuts == 3600 and pictures.end == 7200 and abs(sounds.track().duration - 7200) < Fraction(1024, 48000)
+    assert seconds < 20 and peak < 60 << 20  # half a second and 12 MiB where nothing watches and nothing else runs
