@@ -64,8 +64,33 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--edge-port", type=int, help="port of the CloudFront stand-in (default 8080, or the next free one)"
         )
+    _add_mediaconvert(commands)
     _add_operations(commands)
     return parser
+
+
+def _add_mediaconvert(commands: Any) -> None:
+    alone = commands.add_parser(
+        "mediaconvert",
+        help="serve the local MediaConvert alone, to any program, with files from any S3",
+        epilog="S3 and its credentials are those the AWS SDK finds: AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, "
+        "AWS_PROFILE, AWS_ACCESS_KEY_ID and so on",
+    )
+    alone.add_argument("--port", type=int, help="where to listen on 127.0.0.1 (default 4567, or the next free one)")
+    alone.add_argument("--workers", type=_count, metavar="N", help="jobs at once (default: one for two cores)")
+    alone.add_argument(
+        "--queue", action="append", default=[], metavar="NAME[=N]", help="make a queue, of N jobs at once; repeatable"
+    )
+    alone.add_argument(
+        "--events", type=Path, metavar="FILE", help="also append every event to a file, one EventBridge event to a line"
+    )
+    alone.set_defaults(command=_mediaconvert)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of 1 or more")
+    return int(text)
 
 
 def _add_operations(commands: Any) -> None:
@@ -117,6 +142,12 @@ def _up(options: argparse.Namespace, console: Console) -> int:
     return up(console, default_home(), options)
 
 
+def _mediaconvert(options: argparse.Namespace, console: Console) -> int:
+    from pipeline.cli.mediaconvert import serve
+
+    return serve(options, console, default_home())
+
+
 def _demo(options: argparse.Namespace, console: Console) -> int:
     from pipeline.cli.commands import run
     from pipeline.local.demo_film import demo_film
@@ -136,7 +167,7 @@ def _users_mistakes() -> tuple[type[Exception], ...]:
 
 
 #: Of the errors below, those that a better command line would have avoided.
-_USAGE_ERRORS = ("NothingByThatName", "NotUnderUploads")
+_USAGE_ERRORS = ("NothingByThatName", "NotUnderUploads", "QueueUnclear")
 
 #: Modules that take long to import name their errors here; one that was never imported cannot have raised.
 _LAZY_ERRORS = {
@@ -144,13 +175,16 @@ _LAZY_ERRORS = {
     "pipeline.aws.operate": ("NothingByThatName", "NotNow"),
     "pipeline.aws.replay": ("ReplayRefused",),
     "pipeline.bundle": ("PlayerNotBuilt",),
+    "pipeline.cli.mediaconvert": ("QueueUnclear",),
     "pipeline.cli.operate": ("OperationFailed",),
     "pipeline.cli.world": ("NoPipeline",),
     "pipeline.local.demo_film": ("DemoFilmFailed",),
     "pipeline.local.deploy": ("DeployFailed",),
     "pipeline.local.emulators": ("EmulatorVersion",),
     "pipeline.local.emulators.server": ("PortTaken", "ServerFailed"),
+    "pipeline.local.mediaconvert.errors": ("ApiError",),
     "pipeline.local.mediaconvert.ffmpeg": ("EngineMissing",),
+    "pipeline.local.mediaconvert.server": ("NoCredentials", "PortTaken"),
     "pipeline.local.player_build": ("PlayerBuildFailed",),
     "pipeline.local.synth": ("SynthFailed",),
 }

@@ -655,6 +655,21 @@ does; **whatever is not in these tables is refused by CreateJob with the setting
 
 This page is generated: `python -m pipeline.local.mediaconvert.honoured > docs/local-mediaconvert.md`.
 
+## Alone
+
+`vod mediaconvert` serves it without the rest of the pipeline. A program with an AWS SDK uses it by one variable, and
+both find files where the SDK does: `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`, a profile, or a real bucket.
+
+```console
+$ export AWS_ENDPOINT_URL_S3=http://127.0.0.1:9000 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any
+$ vod mediaconvert --queue films=2 --workers 1 --events events.jsonl
+$ export AWS_ENDPOINT_URL_MEDIACONVERT=http://127.0.0.1:4567    # for your program
+```
+
+`--queue NAME=N` makes queues, `--workers` says how many jobs run at once, `--events` keeps every event as EventBridge
+would deliver it, one to a line. It listens on 127.0.0.1 and answers signed requests only (any credentials); roles are
+not assumed. Ctrl-C stops its jobs and leaves nothing behind; what it kept (jobs, queues, templates) goes with it.
+
 ## Operations
 
 All of the service model's but three are answered. AssociateCertificate, DisassociateCertificate and

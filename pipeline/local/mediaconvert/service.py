@@ -66,13 +66,15 @@ class MediaConvertService:
         worker_command: Sequence[str] = WORKER_COMMAND,
         status_seconds: float | None = None,
         minute_seconds: float = MINUTE_SECONDS,
+        s3_endpoint_url: str | None = None,
         hook: faults.Hook = faults.nothing,
     ):
         """`logs` is where the logs go when they should outlive `home`. `status_seconds` overrides every job's
         StatusUpdateInterval: AWS's shortest is ten seconds. `minute_seconds` is how long a minute of a
-        HopDestination's WaitMinutes lasts. `hook` says what goes wrong (faults.py)."""
+        HopDestination's WaitMinutes lasts. `s3_endpoint_url` is where files are when not behind `endpoint_url`
+        (transfer.OWN: wherever the AWS SDK finds them). `hook` says what goes wrong (faults.py)."""
         self._home = home / "mediaconvert"
-        self._endpoint_url = endpoint_url
+        self._endpoint_url, self._s3_endpoint_url = endpoint_url, s3_endpoint_url or endpoint_url
         self._region = region
         self._arn_prefix = f"arn:aws:mediaconvert:{region}:{account}"
         self._hook = hook
@@ -82,7 +84,7 @@ class MediaConvertService:
             logs or self._home,
             Queues(self._arn_prefix),
             self._announcer,
-            {"endpoint_url": endpoint_url, "region": region, "account": account},
+            {"endpoint_url": self._s3_endpoint_url, "region": region, "account": account},
             workers=workers,
             worker_command=worker_command,
             status_seconds=status_seconds,
@@ -128,10 +130,10 @@ class MediaConvertService:
         try:
             return self._answer(method, path, body, query)
         except ApiError as error:
-            return _error_response(error)
+            return error_response(error)
         except Exception as error:
             log.exception("%s %s", method, path)
-            return _error_response(InternalServerErrorException(f"The local MediaConvert failed: {error!r}"))
+            return error_response(InternalServerErrorException(f"The local MediaConvert failed: {error!r}"))
 
     def create_queue_from_template(self, properties: Mapping[str, Any]) -> str:
         """CloudFormation's AWS::MediaConvert::Queue; its properties are CreateQueue's. The new queue's ARN."""
@@ -189,7 +191,7 @@ class MediaConvertService:
 
     @functools.cached_property
     def _s3(self) -> Any:
-        return transfer.s3_client(self._endpoint_url, self._region)
+        return transfer.s3_client(self._s3_endpoint_url, self._region)
 
     # --- jobs ----------------------------------------------------------------------------------------------------
 
@@ -334,6 +336,6 @@ def _headers() -> dict[str, str]:
     return {"Content-Type": "application/json", "x-amzn-RequestId": str(uuid.uuid4())}
 
 
-def _error_response(error: ApiError) -> Response:
+def error_response(error: ApiError) -> Response:
     headers = {**_headers(), "x-amzn-ErrorType": error.error_type}
     return error.status, headers, json.dumps({"message": str(error)}).encode()

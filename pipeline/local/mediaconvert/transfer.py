@@ -23,6 +23,7 @@ PART_BYTES = 16 << 20
 WORKERS = 8
 RESTARTS = 3
 MULTIPART_BYTES = 64 << 20
+OWN = "own"  # instead of an endpoint's URL: as the AWS SDK decides for the caller
 
 CONTENT_TYPES = {
     "m3u8": "application/vnd.apple.mpegurl",
@@ -58,8 +59,9 @@ class Source:
 
 
 def s3_client(endpoint_url: str | None, region: str) -> Any:
-    """A client that never looks for credentials beyond the environment: a user's own profile must not reach a local
-    endpoint, and looking for an instance's role takes seconds where there is none."""
+    """A client for an endpoint that never looks for credentials beyond the environment: a user's own profile must not
+    reach a local stack, and looking for an instance's role takes seconds where there is none. With OWN as the endpoint
+    it is the caller's own client: endpoint, credentials and all as the AWS SDK finds them."""
     import botocore.session  # without boto3, whose import alone is a tenth of a second, and here, where it is needed
     from botocore.config import Config
 
@@ -72,15 +74,16 @@ def s3_client(endpoint_url: str | None, region: str) -> Any:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    return botocore.session.Session().create_client(
-        "s3",
-        endpoint_url=endpoint_url,
-        region_name=region,
-        aws_access_key_id=os.environ.get("AWS_ACCESS_KEY_ID", "local"),
-        aws_secret_access_key=os.environ.get("AWS_SECRET_ACCESS_KEY", "local"),
-        aws_session_token=os.environ.get("AWS_SESSION_TOKEN"),
-        config=config,
-    )
+    given = {} if endpoint_url == OWN else {"endpoint_url": endpoint_url, **_local_credentials()}
+    return botocore.session.Session().create_client("s3", region_name=region, config=config, **given)
+
+
+def _local_credentials() -> dict[str, str | None]:
+    return {
+        "aws_access_key_id": os.environ.get("AWS_ACCESS_KEY_ID", "local"),
+        "aws_secret_access_key": os.environ.get("AWS_SECRET_ACCESS_KEY", "local"),
+        "aws_session_token": os.environ.get("AWS_SESSION_TOKEN"),
+    }
 
 
 def split_url(url: str) -> tuple[str, str]:
