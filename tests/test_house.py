@@ -25,7 +25,14 @@ ALLOWED = {
     "pipeline.stacks": ("pipeline.media", "pipeline.settings", "pipeline.bundle"),
     "pipeline.local": ("pipeline.aws", "pipeline.media", "pipeline.settings", "pipeline.bundle"),
     "pipeline.local.mediaconvert": (),
-    "pipeline.cli": ("pipeline.local", "pipeline.aws", "pipeline.media", "pipeline.settings", "pipeline.bundle"),
+    "pipeline.cli": (
+        "pipeline.local",
+        "pipeline.local.mediaconvert",  # `vod mediaconvert` serves it alone
+        "pipeline.aws",
+        "pipeline.media",
+        "pipeline.settings",
+        "pipeline.bundle",
+    ),
     "app": ("pipeline.stacks", "pipeline.settings", "pipeline.media", "pipeline.bundle"),
 }
 
