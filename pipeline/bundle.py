@@ -18,8 +18,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-CODE = ("lambdas", "pipeline/__init__.py", "pipeline/settings.py", "pipeline/media", "pipeline/aws")
-"""The part of the repository that handlers may import. Nothing of pipeline/local or pipeline/stacks is in AWS."""
+CODE = (
+    "lambdas",
+    "profiles.toml",
+    "pipeline/__init__.py",
+    "pipeline/settings.py",
+    "pipeline/media",
+    "pipeline/aws",
+)
+"""The part of the repository that handlers may import or read. Nothing of pipeline/local or pipeline/stacks is in AWS."""
 
 PLAYER_DIST_VARIABLE = "VOD_PLAYER_DIST"
 

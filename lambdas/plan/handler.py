@@ -1,8 +1,8 @@
-"""Plan renditions: choose the rungs and write the jobs' settings where the next step finds them.
+"""Plan renditions: choose the renditions and write the jobs' settings where the next step finds them.
 
-In: {upload, source}. Out: the `plan` part: rungs, where each job's settings lie, how long to wait. The
-settings themselves go to S3, because a state machine's payload may not exceed 256 KiB. Raises SourceRejected (no
-picture, too short, too long, a size that cannot be encoded), PlanImpossible.
+In: {upload, source}. Out: the `plan` part: rungs, sounds, captions and thumbnails to expect, where each job's settings
+lie, how long to wait. The settings themselves go to S3, because a state machine's payload may not exceed 256 KiB.
+Raises SourceRejected (nothing to see or hear, too short, too long, a size that cannot be encoded), PlanImpossible.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.aws import objects
 from pipeline.aws.faults import handles_faults
 from pipeline.media.asset import Upload
-from pipeline.media.job import plan_for
+from pipeline.media.job import plan_for, profile_named
 from pipeline.media.source import Source
 from pipeline.settings import PlanSettings
 
@@ -21,22 +21,12 @@ from pipeline.settings import PlanSettings
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     settings = PlanSettings.from_env()
     upload = Upload.from_state(event["upload"])
-    plan = plan_for(upload, Source.from_state(event["source"]), settings.outputs_bucket, settings.profile)
+    source = Source.from_state(event["source"])
+    plan = plan_for(upload, source, settings.outputs_bucket, profile_named(settings.profile))
     return {
-        "rungs": [
-            {
-                "name": rung.name,
-                "width": rung.width,
-                "height": rung.height,
-                "frame_rate": str(rung.frame_rate),
-                "max_bitrate_bps": rung.max_bitrate_bps,
-            }
-            for rung in plan.rungs
-        ],
+        **plan.as_state(),
         "streams": _stored(settings.outputs_bucket, f"{upload.work_prefix}streams.json", plan.streams),
         "download": _stored(settings.outputs_bucket, f"{upload.work_prefix}download.json", plan.download),
-        "timeout_seconds": plan.timeout_seconds,
-        "heartbeat_seconds": plan.heartbeat_seconds,
     }
 
 

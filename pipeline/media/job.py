@@ -3,13 +3,13 @@
 The settings are those that AWS takes and, unchanged, the local MediaConvert. Field names are MediaConvert's own
 (API Reference, "Jobs"); the choices are ours:
 
-* one CMAF output group, whose segments HLS and DASH share; sound once, in a rendition group of its own;
-* constant group-of-pictures length, closed, no scene-change key frames, so that every rung can be switched to at
-  every segment. SegmentLength is a multiple of the GOP; both are in seconds;
-* QVBR with a cap per rung (MaxBitrate is required with QVBR);
-* pictures are stretched to a size that already has the source's aspect: DEFAULT would pad the odd line that even
-  sizes leave over with black;
-* a poster as frame capture in the same job, because MediaConvert refuses jobs that only capture frames;
+* one CMAF output group, whose segments HLS and DASH share; sound in rendition groups of its own (sound.py), pictures in
+  codecs.py. Segments are whole groups of pictures (GOP_MULTIPLE): EXACT would add a key frame wherever 29.97 frames a
+  second drift away from whole seconds;
+* captions that are inside the picture (608/708) become a WebVTT rendition, thumbnails become tile images, both where
+  the profile asks for them; sidecar captions are not MediaConvert's work: a late one needs no encode;
+* a poster as frame capture in the same job, because MediaConvert refuses jobs that only capture frames. A film without
+  a picture has none: its cover is taken from the file when it is published;
 * every destination ends in a fixed base name, or the uploaded file's name would leak into our URLs.
 """
 
@@ -19,61 +19,107 @@ import dataclasses
 import math
 from typing import Any
 
+from pipeline.media import codecs, sound
 from pipeline.media.asset import Upload
+from pipeline.media.codecs import GOP_SECONDS
 from pipeline.media.errors import PlanImpossible, SourceRejected
 from pipeline.media.keys import file_name
 from pipeline.media.ladder import Rung, rungs_for
+from pipeline.media.languages import MEDIACONVERT, english_name
+from pipeline.media.profiles import Profile, ProfilesBroken, Thumbnails, load
+from pipeline.media.sound import AudioRendition
 from pipeline.media.source import Source, VideoTrack
 
 STREAM_BASE = "stream"
 POSTER_BASE = "poster"
 DOWNLOAD_BASE = "download"
-AUDIO_MODIFIER = "_audio"
+AUDIO_MODIFIER = sound.MODIFIER
+CAPTIONS_NAME = "captions_cc1"
 SEGMENT_SECONDS = 4
-GOP_SECONDS = 2
-SAMPLE_RATE = 48_000
-_AUDIO_SELECTOR = "Audio Selector 1"
+_CAPTION_SELECTOR = "Caption Selector 1"
 _LONGEST_MS = 12 * 3600 * 1000
 #: Three sweeps: a job that waits in a long queue is silent, and the sweep keeps its step's heartbeat (every 5 minutes).
 _HEARTBEAT_SECONDS = 900
 #: How long a job may wait for its turn before somebody should know.
 _QUEUE_PATIENCE_SECONDS = 7 * 24 * 3600
+#: As many thumbnails as a seek bar has room for: a short film has them closer together than the profile says.
+_ENOUGH_THUMBNAILS = 100
+_LARGEST_POSTER = 1080
 
 
 @dataclasses.dataclass(frozen=True)
-class Profile:
-    """What the owner asks of every film."""
+class ThumbnailPlan:
+    """Tile images: one thumbnail every interval_seconds; width and height of one thumbnail in pixels."""
+
+    interval_seconds: int
+    width: int
+    height: int
+    columns: int
+    rows: int
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionPlan:
+    """A caption rendition that MediaConvert makes. language is ISO 639-2/T, "und" where unknown."""
 
     name: str
-    download: bool
-
-
-PROFILES = {
-    profile.name: profile for profile in (Profile("default", download=False), Profile("download", download=True))
-}
+    language: str
+    label: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """rungs best first; streams and download are MediaConvert `Settings`; waits in seconds."""
+    """rungs best first, empty for sound alone; streams and download are MediaConvert `Settings`; waits in seconds.
+
+    automated: MediaConvert chooses among the rungs and names what it makes; they are sizes it may use, not promises.
+    """
 
     rungs: tuple[Rung, ...]
+    audio: tuple[AudioRendition, ...]
+    captions: tuple[CaptionPlan, ...]
+    thumbnails: ThumbnailPlan | None
+    automated: bool
+    warnings: tuple[str, ...]
     streams: dict[str, Any]
     download: dict[str, Any] | None
     timeout_seconds: int
     heartbeat_seconds: int
 
+    def as_state(self) -> dict[str, Any]:
+        """The `plan` part of the state, but for the settings, which are too large for it."""
+        return {
+            "rungs": [{**dataclasses.asdict(rung), "frame_rate": str(rung.frame_rate)} for rung in self.rungs],
+            "audio": [rendition.as_state() for rendition in self.audio],
+            "captions": [dataclasses.asdict(caption) for caption in self.captions],
+            "thumbnails": dataclasses.asdict(self.thumbnails) if self.thumbnails else None,
+            "automated": self.automated,
+            "warnings": list(self.warnings),
+            "timeout_seconds": self.timeout_seconds,
+            "heartbeat_seconds": self.heartbeat_seconds,
+        }
 
-def plan_for(upload: Upload, source: Source, outputs_bucket: str, profile_name: str) -> Plan:
-    """Choose rungs and write both jobs' settings. Raises SourceRejected, or PlanImpossible for an unknown profile."""
-    if profile_name not in PROFILES:
+
+def profile_named(name: str) -> Profile:
+    """The deployment's profile. Raises PlanImpossible: a template that CDK made cannot name another."""
+    try:
+        profiles = load()
+    except ProfilesBroken as error:
+        raise PlanImpossible(
+            "PLAN_IMPOSSIBLE", f"profiles cannot be read: {error}", fix="Mend profiles.toml, deploy, redrive."
+        ) from error
+    if name not in profiles:
         raise PlanImpossible(
             "PLAN_IMPOSSIBLE",
-            f"there is no profile {profile_name!r}; there are {', '.join(PROFILES)}",
+            f"there is no profile {name!r}; there are {', '.join(profiles)}",
             fix="Deploy with the context value `profile` set to one of those, then redrive the execution.",
         )
+    return profiles[name]
+
+
+def plan_for(upload: Upload, source: Source, outputs_bucket: str, profile: Profile) -> Plan:
+    """Choose renditions and write both jobs' settings. Raises SourceRejected."""
     name = file_name(upload.key)
-    video = source.require_picture(name)
+    source.require_anything(name)
     source.require_duration(name)
     if source.duration_ms > _LONGEST_MS:
         raise SourceRejected(
@@ -81,19 +127,37 @@ def plan_for(upload: Upload, source: Source, outputs_bucket: str, profile_name: 
             f"{name} lasts {source.duration_ms / 3.6e6:.1f} hours; the limit is {_LONGEST_MS / 3.6e6:.0f}",
             {"duration_ms": source.duration_ms},
         )
-    rungs = rungs_for(video)
-    destination = f"s3://{outputs_bucket}/{upload.run_prefix}"
+    if not profile.pictures:
+        source.require_sound(name)
+        source = dataclasses.replace(source, video=None, captions=())
+    rungs = rungs_of(source.video, profile) if source.video else ()
+    audio = sound.renditions_for(source, profile)
+    captions = _captions(source) if profile.embedded_captions else ()
+    thumbnails = _thumbnails(rungs[0], source.duration_ms, profile.thumbnails) if rungs and profile.thumbnails else None
+    work = _Work(upload, source, profile, f"s3://{outputs_bucket}/{upload.run_prefix}", rungs, audio)
     return Plan(
         rungs=rungs,
-        streams=_settings(
-            upload, source, [_streams_group(rungs, source, destination), _poster_group(rungs[0], source, destination)]
-        ),
-        download=_settings(upload, source, [_download_group(rungs[0], source, destination)])
-        if PROFILES[profile_name].download
-        else None,
+        audio=audio,
+        captions=captions,
+        thumbnails=thumbnails,
+        automated=profile.per_title and bool(rungs),
+        warnings=sound.left_out(source, profile.sound.languages),
+        streams=work.settings([work.streams(captions, thumbnails), *([work.poster()] if rungs else [])], captions),
+        download=work.settings([work.download()]) if profile.download and rungs else None,
         timeout_seconds=_QUEUE_PATIENCE_SECONDS + 30 * math.ceil(source.duration_ms / 1000),
         heartbeat_seconds=_HEARTBEAT_SECONDS,
     )
+
+
+def rungs_of(video: VideoTrack, profile: Profile) -> tuple[Rung, ...]:
+    """Every rung that the profile asks for: H.264 first, then the codecs beside it, HDR last."""
+    rungs = [rung for codec in profile.codecs for rung in rungs_for(video, profile.boxes[codec], codec)]
+    if profile.keep_hdr and video.hdr:
+        kept = rungs_for(video, profile.boxes["hevc"], "hevc", video.video_range)
+        names = {rung.name for rung in rungs}
+        # Where HEVC is there in SDR too, one name cannot stand for both.
+        rungs += [dataclasses.replace(r, name=f"{r.name}_hdr") if r.name in names else r for r in kept]
+    return tuple(rungs)
 
 
 def poster_seconds(duration_ms: int) -> int:
@@ -101,192 +165,213 @@ def poster_seconds(duration_ms: int) -> int:
     return max(1, duration_ms // 10_000)
 
 
-def _settings(upload: Upload, source: Source, groups: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"TimecodeConfig": {"Source": "ZEROBASED"}, "Inputs": [_input(upload, source)], "OutputGroups": groups}
+def _captions(source: Source) -> tuple[CaptionPlan, ...]:
+    return tuple(
+        CaptionPlan(CAPTIONS_NAME, language, english_name(language) if language != "und" else "Captions")
+        for language in source.captions
+    )
 
 
-def _input(upload: Upload, source: Source) -> dict[str, Any]:
-    # Rotate AUTO works for QuickTime and MP4 only (MediaConvert User Guide, "Rotating video"); elsewhere say the angle.
-    automatic = source.container in ("mp4", "quicktime")
-    settings: dict[str, Any] = {
-        "FileInput": upload.url,
-        "TimecodeSource": "ZEROBASED",
-        "VideoSelector": {"ColorSpace": "FOLLOW", "Rotate": "AUTO" if automatic else _rotate(source.video)},
-    }
-    if source.audio:
-        settings["AudioSelectors"] = {_AUDIO_SELECTOR: {"DefaultSelection": "DEFAULT"}}
-    return settings
+def _thumbnails(best: Rung, duration_ms: int, wishes: Thumbnails) -> ThumbnailPlan:
+    """Width divisible by 8, height by 2 (API Reference, CmafImageBasedTrickPlaySettings)."""
+    longer = min(wishes.longer_side, max(best.width, best.height))
+    width = longer * best.width / max(best.width, best.height)
+    width = max(8, 8 * round(width / 8))
+    height = max(2, 2 * round(width * best.height / best.width / 2))
+    spread = math.ceil(duration_ms / 1000 / _ENOUGH_THUMBNAILS)
+    return ThumbnailPlan(max(1, min(wishes.every_seconds, spread)), width, height, wishes.columns, wishes.rows)
 
 
-def _rotate(video: VideoTrack | None) -> str:
-    angle = video.rotation if video else 0
-    return {0: "DEGREE_0", 90: "DEGREES_90", 180: "DEGREES_180", 270: "DEGREES_270"}[angle]
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """What every part of the settings needs to see."""
 
+    upload: Upload
+    source: Source
+    profile: Profile
+    destination: str
+    rungs: tuple[Rung, ...]
+    audio: tuple[AudioRendition, ...]
 
-def _streams_group(rungs: tuple[Rung, ...], source: Source, destination: str) -> dict[str, Any]:
-    outputs = [_rendition(rung, source) for rung in rungs]
-    if source.audio:
-        outputs.append(_sound(source))
-    return {
-        "Name": "Streams",
-        "OutputGroupSettings": {
-            "Type": "CMAF_GROUP_SETTINGS",
-            "CmafGroupSettings": {
-                "Destination": destination + STREAM_BASE,
-                "SegmentControl": "SEGMENTED_FILES",
-                "SegmentLength": SEGMENT_SECONDS,
-                "FragmentLength": GOP_SECONDS,
-                "MinFinalSegmentLength": 0,
-                "WriteHlsManifest": "ENABLED",
-                "WriteDashManifest": "ENABLED",
-                "WriteSegmentTimelineInRepresentation": "ENABLED",
-                "StreamInfResolution": "INCLUDE",
-                "ManifestDurationFormat": "FLOATING_POINT",
-                "CodecSpecification": "RFC_6381",
-                "ManifestCompression": "NONE",
-                "ClientCache": "ENABLED",
-                "MpdProfile": "MAIN_PROFILE",
-                "TargetDurationCompatibilityMode": "SPEC_COMPLIANT",
-                "PtsOffsetHandlingForBFrames": "ZERO_BASED",
+    @property
+    def video(self) -> VideoTrack:
+        assert self.source.video is not None
+        return self.source.video
+
+    def settings(self, groups: list[dict[str, Any]], captions: tuple[CaptionPlan, ...] = ()) -> dict[str, Any]:
+        return {
+            "TimecodeConfig": {"Source": "ZEROBASED"},
+            "Inputs": [self._input(bool(captions))],
+            "OutputGroups": groups,
+        }
+
+    def _input(self, captions: bool) -> dict[str, Any]:
+        settings: dict[str, Any] = {"FileInput": self.upload.url, "TimecodeSource": "ZEROBASED"}
+        if self.source.video:
+            settings["VideoSelector"] = {"ColorSpace": "FOLLOW", "Rotate": self._rotate()}
+        if self.audio:
+            settings["AudioSelectors"] = sound.selectors(self.audio)
+        if captions:
+            settings["CaptionSelectors"] = {_CAPTION_SELECTOR: {"SourceSettings": _EMBEDDED}}
+        return settings
+
+    def _rotate(self) -> str:
+        """AUTO follows QuickTime's and MP4's own rotation and no others (User Guide, "Rotating video"): say theirs."""
+        if self.source.container in ("mp4", "quicktime") and self.video.rotation_in_container:
+            return "AUTO"
+        return {0: "DEGREE_0", 90: "DEGREES_90", 180: "DEGREES_180", 270: "DEGREES_270"}[self.video.rotation]
+
+    # --- the streams -------------------------------------------------------------------------------------------------
+
+    def streams(self, captions: tuple[CaptionPlan, ...], thumbnails: ThumbnailPlan | None) -> dict[str, Any]:
+        if self.profile.per_title and self.rungs:
+            pictures = [self._rendition("", codecs.automated(self.rungs[0], self.video, self.profile))]
+        else:
+            described = ((rung.name, codecs.picture(rung, self.video, self.profile)) for rung in self.rungs)
+            pictures = [self._rendition(f"_{name}", picture) for name, picture in described]
+        sounds = [sound.output(each, self.profile.sound, alone=not self.rungs) for each in self.audio]
+        group: dict[str, Any] = {
+            "Name": "Streams",
+            "OutputGroupSettings": {
+                "Type": "CMAF_GROUP_SETTINGS",
+                "CmafGroupSettings": {**self._cmaf(), **_image_trick_play(thumbnails)},
             },
-        },
-        "Outputs": outputs,
-    }
+            "Outputs": [*pictures, *sounds, *map(_caption_output, captions)],
+        }
+        if self.profile.per_title and self.rungs:
+            group["AutomatedEncodingSettings"] = {"AbrSettings": _abr(self.rungs)}
+        return group
 
+    def _cmaf(self) -> dict[str, Any]:
+        return {
+            "Destination": self.destination + STREAM_BASE,
+            "SegmentControl": "SEGMENTED_FILES",
+            "SegmentLength": SEGMENT_SECONDS,
+            "SegmentLengthControl": "GOP_MULTIPLE",
+            "FragmentLength": GOP_SECONDS,
+            "MinFinalSegmentLength": 0,
+            "WriteHlsManifest": "ENABLED",
+            "WriteDashManifest": "ENABLED",
+            "WriteSegmentTimelineInRepresentation": "ENABLED",
+            "StreamInfResolution": "INCLUDE",
+            "ManifestDurationFormat": "FLOATING_POINT",
+            "CodecSpecification": "RFC_6381",
+            "ManifestCompression": "NONE",
+            "ClientCache": "ENABLED",
+            "MpdProfile": "MAIN_PROFILE",
+            "TargetDurationCompatibilityMode": "SPEC_COMPLIANT",
+            "PtsOffsetHandlingForBFrames": "ZERO_BASED",
+        }
 
-def _rendition(rung: Rung, source: Source) -> dict[str, Any]:
-    container: dict[str, Any] = {"Scte35Source": "NONE", "IFrameOnlyManifest": "EXCLUDE"}
-    if source.audio:
-        container["AudioRenditionSets"] = "audio"
-    return {
-        "NameModifier": f"_{rung.name}",
-        "ContainerSettings": {"Container": "CMFC", "CmfcSettings": container},
-        "VideoDescription": _picture(rung, source),
-    }
+    def _rendition(self, modifier: str, picture: dict[str, Any]) -> dict[str, Any]:
+        i_frames = self.profile.i_frames and picture["CodecSettings"]["Codec"] == "H_264"
+        container = {"Scte35Source": "NONE", "IFrameOnlyManifest": "INCLUDE" if i_frames else "EXCLUDE"}
+        if self.audio:
+            container["AudioRenditionSets"] = ",".join(dict.fromkeys(each.group for each in self.audio))
+        return {
+            "NameModifier": modifier or "_auto",
+            "ContainerSettings": {"Container": "CMFC", "CmfcSettings": container},
+            "VideoDescription": picture,
+        }
 
+    # --- files -------------------------------------------------------------------------------------------------------
 
-def _picture(rung: Rung, source: Source) -> dict[str, Any]:
-    description: dict[str, Any] = {
-        "Width": rung.width,
-        "Height": rung.height,
-        "ScalingBehavior": "STRETCH_TO_OUTPUT",
-        "AntiAlias": "ENABLED",
-        "TimecodeInsertion": "DISABLED",
-        "ColorMetadata": "INSERT",
-        "CodecSettings": {"Codec": "H_264", "H264Settings": _h264(rung)},
-    }
-    preprocessors: dict[str, Any] = {}
-    if source.video and source.video.interlaced:
-        preprocessors["Deinterlacer"] = {"Mode": "DEINTERLACE", "Algorithm": "INTERPOLATE", "Control": "NORMAL"}
-    if source.video and source.video.hdr:
-        preprocessors["ColorCorrector"] = {"ColorSpaceConversion": "FORCE_709"}
-    if preprocessors:
-        description["VideoPreprocessors"] = preprocessors
-    return description
-
-
-def _h264(rung: Rung) -> dict[str, Any]:
-    return {
-        "RateControlMode": "QVBR",
-        "QvbrSettings": {"QvbrQualityLevel": rung.quality},
-        "MaxBitrate": rung.max_bitrate_bps,
-        "QualityTuningLevel": "SINGLE_PASS_HQ",
-        "CodecProfile": "HIGH",
-        "CodecLevel": "AUTO",
-        "EntropyEncoding": "CABAC",
-        "InterlaceMode": "PROGRESSIVE",
-        "FramerateControl": "SPECIFIED",
-        "FramerateConversionAlgorithm": "DUPLICATE_DROP",
-        "FramerateNumerator": rung.frame_rate.numerator,
-        "FramerateDenominator": rung.frame_rate.denominator,
-        "GopSize": GOP_SECONDS,
-        "GopSizeUnits": "SECONDS",
-        "GopClosedCadence": 1,
-        "SceneChangeDetect": "DISABLED",
-        "NumberBFramesBetweenReferenceFrames": 3,
-        "GopBReference": "ENABLED",
-        "NumberReferenceFrames": 3,
-        "ParControl": "SPECIFIED",
-        "ParNumerator": 1,
-        "ParDenominator": 1,
-    }
-
-
-def _sound(source: Source) -> dict[str, Any]:
-    return {
-        "NameModifier": AUDIO_MODIFIER,
-        "ContainerSettings": {
-            "Container": "CMFC",
-            "CmfcSettings": {"AudioGroupId": "audio", "AudioTrackType": "ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT"},
-        },
-        "AudioDescriptions": [_aac(source)],
-    }
-
-
-def _aac(source: Source) -> dict[str, Any]:
-    mono = source.audio[0].channels == 1
-    return {
-        "AudioSourceName": _AUDIO_SELECTOR,
-        "LanguageCodeControl": "FOLLOW_INPUT",
-        "CodecSettings": {
-            "Codec": "AAC",
-            "AacSettings": {
-                "Bitrate": 96_000 if mono else 128_000,
-                "CodingMode": "CODING_MODE_1_0" if mono else "CODING_MODE_2_0",
-                "SampleRate": SAMPLE_RATE,
-                "CodecProfile": "LC",
-                "RateControlMode": "CBR",
-                "RawFormat": "NONE",
-                "Specification": "MPEG4",
+    def poster(self) -> dict[str, Any]:
+        """In SDR and no larger than a page needs: the best H.264 rung up to 1080p."""
+        sizes = [rung for rung in self.rungs if rung.codec == "h264"]
+        rung = next((each for each in sizes if min(each.width, each.height) <= _LARGEST_POSTER), sizes[-1])
+        capture = {
+            "Codec": "FRAME_CAPTURE",
+            "FrameCaptureSettings": {
+                "FramerateNumerator": 1,
+                "FramerateDenominator": poster_seconds(self.source.duration_ms),
+                "MaxCaptures": 2,
+                "Quality": 80,
             },
-        },
-    }
+        }
+        output = {
+            "ContainerSettings": {"Container": "RAW"},
+            "VideoDescription": {**codecs.frame(rung, self.video, self.profile), "CodecSettings": capture},
+        }
+        return _file_group("Poster", self.destination + POSTER_BASE, output)
+
+    def download(self) -> dict[str, Any]:
+        output: dict[str, Any] = {
+            # Players start a progressive MP4 before it has been fetched only when the index comes first.
+            "ContainerSettings": {"Container": "MP4", "Mp4Settings": {"MoovPlacement": "PROGRESSIVE_DOWNLOAD"}},
+            "VideoDescription": codecs.picture(self.rungs[0], self.video, self.profile),
+        }
+        if self.audio:
+            output["AudioDescriptions"] = [sound.description(self.audio[0], self.profile.sound)]
+        return _file_group("Download", self.destination + DOWNLOAD_BASE, output)
 
 
-def _poster_group(rung: Rung, source: Source, destination: str) -> dict[str, Any]:
+_EMBEDDED = {
+    "SourceType": "EMBEDDED",
+    "EmbeddedSourceSettings": {
+        "Source608ChannelNumber": 1,
+        "Source608TrackNumber": 1,
+        "Convert608To708": "DISABLED",
+        "TerminateCaptions": "END_OF_INPUT",
+    },
+}
+
+
+def _caption_output(caption: CaptionPlan) -> dict[str, Any]:
+    """Captions inside a picture are made for those who do not hear it, hence Accessibility."""
+    known = caption.language in MEDIACONVERT
+    code = {"LanguageCode": caption.language.upper()} if known else {"CustomLanguageCode": caption.language}
     return {
-        "Name": "Poster",
-        "OutputGroupSettings": {
-            "Type": "FILE_GROUP_SETTINGS",
-            "FileGroupSettings": {"Destination": destination + POSTER_BASE},
-        },
-        "Outputs": [
+        "NameModifier": f"_{caption.name}",
+        "ContainerSettings": {"Container": "CMFC"},
+        "CaptionDescriptions": [
             {
-                "ContainerSettings": {"Container": "RAW"},
-                "VideoDescription": {
-                    **{
-                        k: v
-                        for k, v in _picture(rung, source).items()
-                        if k in ("Width", "Height", "ScalingBehavior", "VideoPreprocessors")
-                    },
-                    "CodecSettings": {
-                        "Codec": "FRAME_CAPTURE",
-                        "FrameCaptureSettings": {
-                            "FramerateNumerator": 1,
-                            "FramerateDenominator": poster_seconds(source.duration_ms),
-                            "MaxCaptures": 2,
-                            "Quality": 80,
-                        },
-                    },
+                "CaptionSelectorName": _CAPTION_SELECTOR,
+                **(code if caption.language != "und" else {}),
+                "LanguageDescription": caption.label,
+                "DestinationSettings": {
+                    "DestinationType": "WEBVTT",
+                    "WebvttDestinationSettings": {"Accessibility": "ENABLED", "StylePassthrough": "DISABLED"},
                 },
             }
         ],
     }
 
 
-def _download_group(rung: Rung, source: Source, destination: str) -> dict[str, Any]:
-    output: dict[str, Any] = {
-        # Players start a progressive MP4 before it has been fetched only when the index comes first.
-        "ContainerSettings": {"Container": "MP4", "Mp4Settings": {"MoovPlacement": "PROGRESSIVE_DOWNLOAD"}},
-        "VideoDescription": _picture(rung, source),
-    }
-    if source.audio:
-        output["AudioDescriptions"] = [_aac(source)]
+def _image_trick_play(thumbnails: ThumbnailPlan | None) -> dict[str, Any]:
+    if thumbnails is None:
+        return {}
     return {
-        "Name": "Download",
+        "ImageBasedTrickPlay": "ADVANCED",
+        "ImageBasedTrickPlaySettings": {
+            "IntervalCadence": "FOLLOW_CUSTOM",
+            "ThumbnailInterval": thumbnails.interval_seconds,
+            "ThumbnailWidth": thumbnails.width,
+            "ThumbnailHeight": thumbnails.height,
+            "TileWidth": thumbnails.columns,
+            "TileHeight": thumbnails.rows,
+        },
+    }
+
+
+def _abr(rungs: tuple[Rung, ...]) -> dict[str, Any]:
+    """The ladder's sizes and nothing else, so that every rendition has the source's shape; caps as the ends of the
+    bitrate's range. At least 3 renditions may be asked for, at most 15 (API Reference, AutomatedAbrSettings)."""
+    sizes = [{"Width": rung.width, "Height": rung.height, "Required": "DISABLED"} for rung in rungs]
+    return {
+        "MaxAbrBitrate": rungs[0].max_bitrate_bps,
+        "MinAbrBitrate": min(rungs[-1].max_bitrate_bps, rungs[0].max_bitrate_bps),
+        "MaxRenditions": min(15, max(3, len(rungs))),
+        "Rules": [{"Type": "ALLOWED_RENDITIONS", "AllowedRenditions": sizes}],
+    }
+
+
+def _file_group(name: str, destination: str, output: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "Name": name,
         "OutputGroupSettings": {
             "Type": "FILE_GROUP_SETTINGS",
-            "FileGroupSettings": {"Destination": destination + DOWNLOAD_BASE},
+            "FileGroupSettings": {"Destination": destination},
         },
         "Outputs": [output],
     }

@@ -1,12 +1,10 @@
 """Choose the rungs of the ladder this source can fill.
 
-A rung is a box with a bitrate cap. The picture is fitted into the box with its own aspect (turned upright for
-portrait), never enlarged, and every side is even because 4:2:0 chroma needs it. A 2.39:1 film keeps its 1080p rung
-(1920x804), which a choice by height alone would lose. Where the source lies well between two boxes, its own size
-becomes the top rung, so that nobody sees less than was uploaded.
-
-Caps and QVBR levels are those of AWS's own VOD templates (video-on-demand-on-aws 6.1: 8.5, 6.0, 3.5, 1.5 and
-0.4 Mb/s at levels 9, 8, 8, 7, 7).
+A rung is a box with a bitrate cap (profiles.toml). The picture is fitted into the box with its own aspect (turned
+upright for portrait), never enlarged, and every side is even because 4:2:0 chroma needs it. A 2.39:1 film keeps its
+1080p rung (1920x804), which a choice by height alone would lose; it gets the share of the cap that its area fills.
+Where the source lies well between two boxes, its own size becomes the top rung, so that nobody sees less than was
+uploaded.
 """
 
 from __future__ import annotations
@@ -15,39 +13,27 @@ import dataclasses
 from fractions import Fraction
 
 from pipeline.media.errors import SourceRejected
+from pipeline.media.profiles import Box
 from pipeline.media.source import VideoTrack
 
 
 @dataclasses.dataclass(frozen=True)
-class Box:
-    """What a rung may fill. width >= height: portrait pictures turn the box. Bitrate at 30 frames per second."""
-
-    name: str
-    width: int
-    height: int
-    max_bitrate_bps: int
-    quality: int
-
-
-@dataclasses.dataclass(frozen=True)
 class Rung:
-    """One planned quality. width and height in pixels, even; quality is MediaConvert's QVBR level, 1 to 10."""
+    """One planned quality. width and height in pixels, even; quality is MediaConvert's QVBR level, 1 to 10.
+
+    name is the rendition's in every manifest: `1080p` in H.264, `1080p_hevc` and `1080p_av1` beside it. codec is h264,
+    hevc or av1; video_range SDR, PQ or HLG.
+    """
 
     name: str
     width: int
     height: int
     frame_rate: Fraction
     max_bitrate_bps: int
-    quality: int
+    quality: float
+    codec: str = "h264"
+    video_range: str = "SDR"
 
-
-BOXES = (
-    Box("1080p", 1920, 1080, 8_500_000, 9),
-    Box("720p", 1280, 720, 6_000_000, 8),
-    Box("540p", 960, 540, 3_500_000, 8),
-    Box("360p", 640, 360, 1_500_000, 7),
-    Box("270p", 480, 270, 400_000, 7),
-)
 
 #: Frame rates players and editors know. A measured rate is snapped to the nearest of them.
 STANDARD_RATES = tuple(
@@ -74,28 +60,43 @@ _SMALLEST_SIDE = 32  # MediaConvert's own limit for an output's Width and Height
 _LARGEST_SIDE = 8192
 _OWN_SIZE_BELOW = Fraction(9, 10)  # a top rung under 90 % of the source's width asks for one at the source's own size
 _SMOOTH_FROM_HEIGHT = 720  # 50 and 60 frames per second are worth their bits from here up
+_FASTEST = 61
+_SLOWEST_VARIABLE = Fraction(23)  # a variable film that averages less has pauses; its moving parts are faster
 
 
-def rungs_for(video: VideoTrack) -> tuple[Rung, ...]:
+def rungs_for(
+    video: VideoTrack, boxes: tuple[Box, ...], codec: str = "h264", video_range: str = "SDR"
+) -> tuple[Rung, ...]:
     """The ladder, best first: at least one rung, none larger than the source. Raises SourceRejected."""
     _check_size(video)
-    smaller = [box for box in BOXES if _scale(video, box) <= 1]
-    larger = [box for box in BOXES if box not in smaller]
+    smaller = [box for box in boxes if _scale(video, box) <= 1]
+    larger = [box for box in boxes if box not in smaller]
     # A very wide or tall picture, fitted into a box, can fall below MediaConvert's smallest side.
     rungs = [rung for rung in (_rung(video, box, _scale(video, box)) for box in smaller) if _is_encodable(rung)]
     if larger and (not rungs or Fraction(_longer(rungs[0]), _longer(video)) < _OWN_SIZE_BELOW):
         least = rungs[0].max_bitrate_bps if rungs else _LEAST_BITRATE
         rungs.insert(0, _own_size_rung(video, larger[-1], least))
     if not rungs:
-        raise _size_refused(video, f"fitted into {BOXES[0].name}, its shorter side falls below {_SMALLEST_SIDE}")
-    return tuple(_without_repeats(rungs))
+        raise _size_refused(video, f"fitted into {boxes[0].name}, its shorter side falls below {_SMALLEST_SIDE}")
+    suffix = "" if codec == "h264" else f"_{codec}"
+    return tuple(
+        dataclasses.replace(rung, name=rung.name + suffix, codec=codec, video_range=video_range)
+        for rung in _without_repeats(rungs)
+    )
 
 
 def frame_rate_for(video: VideoTrack) -> Fraction:
-    """The constant rate of the best rung: variable and odd rates snapped to a standard one, never above 60."""
+    """The constant rate of the best rung: snapped to a standard one, never above 60.
+
+    A variable rate's average lies below what its moving parts have, so it is snapped upwards: a frame shown twice
+    costs no bits, a dropped one is seen.
+    """
     rate = video.frame_rate
-    while rate > 61:
+    while rate > _FASTEST:
         rate /= 2
+    if video.variable_rate:
+        least = max(rate * Fraction(99, 100), _SLOWEST_VARIABLE)
+        return next((standard for standard in STANDARD_RATES if standard >= least), STANDARD_RATES[-1])
     return min(STANDARD_RATES, key=lambda standard: abs(standard - rate))
 
 
@@ -131,16 +132,19 @@ def _rung(video: VideoTrack, box: Box, scale: Fraction) -> Rung:
     rate = frame_rate_for(video)
     if rate > 30 and box.height < _SMOOTH_FROM_HEIGHT:
         rate /= 2
-    cap = box.max_bitrate_bps * 3 // 2 if rate > 30 else box.max_bitrate_bps
-    return Rung(box.name, width, height, rate, cap, box.quality)
+    cap = box.max_bitrate_bps * (Fraction(3, 2) if rate > 30 else 1)
+    filled = min(Fraction(1), Fraction(width * height, box.width * box.height))
+    # In whole kilobits: a cap is a promise to networks, not a measurement.
+    least = min(_LEAST_BITRATE, box.max_bitrate_bps)
+    return Rung(box.name, width, height, rate, max(least, int(cap * filled) // 1000 * 1000), box.quality)
 
 
 def _own_size_rung(video: VideoTrack, box: Box, least: int) -> Rung:
     """The source's own size, with the share of the box's bitrate that its area fills, but never below the next rung."""
     rung = _rung(video, box, Fraction(1))
-    filled = Fraction(rung.width * rung.height, box.width * box.height)
-    cap = max(least, int(rung.max_bitrate_bps * min(Fraction(1), filled)))
-    return dataclasses.replace(rung, name=f"{rung.width}x{rung.height}", max_bitrate_bps=cap)
+    return dataclasses.replace(
+        rung, name=f"{rung.width}x{rung.height}", max_bitrate_bps=max(least, rung.max_bitrate_bps)
+    )
 
 
 def _without_repeats(rungs: list[Rung]) -> list[Rung]:
