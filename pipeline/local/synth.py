@@ -39,6 +39,7 @@ CARRIED = "carried.json"
 STRUCTURE = (
     "app.py",
     "cdk.json",
+    "profiles.toml",
     "statemachine",
     "player/csp.txt",
     "pipeline/__init__.py",

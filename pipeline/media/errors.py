@@ -38,6 +38,7 @@ CODES: dict[str, Code] = {
     "INPUT_EMPTY": Code("input", False, "The file has no bytes. Upload it again and check the size afterwards."),
     "INPUT_NOT_A_FILM": Code("input", False, "Upload the film itself, as MP4, MOV, MKV, WebM, MPEG-TS, AVI or MXF."),
     "INPUT_NO_PICTURE": Code("input", False, "Export the film with its video track and upload that file."),
+    "INPUT_NO_SOUND": Code("input", False, "Export the film with its sound and upload that file."),
     "INPUT_CODEC_UNSUPPORTED": Code("input", False, "Export the film as H.264, HEVC or ProRes and upload that file."),
     "INPUT_TRUNCATED": Code(
         "input", False, "The file breaks off. Upload it again, whole; if it still fails, export it again."

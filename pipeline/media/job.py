@@ -119,7 +119,7 @@ def profile_named(name: str) -> Profile:
 def plan_for(upload: Upload, source: Source, outputs_bucket: str, profile: Profile) -> Plan:
     """Choose renditions and write both jobs' settings. Raises SourceRejected."""
     name = file_name(upload.key)
-    source.require_anything(name)
+    source.require_picture(name, or_sound=profile.sound_alone)
     source.require_duration(name)
     if source.duration_ms > _LONGEST_MS:
         raise SourceRejected(

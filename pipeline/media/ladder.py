@@ -94,10 +94,11 @@ def frame_rate_for(video: VideoTrack) -> Fraction:
     rate = video.frame_rate
     while rate > _FASTEST:
         rate /= 2
-    if video.variable_rate:
-        least = max(rate * Fraction(99, 100), _SLOWEST_VARIABLE)
+    nearest = min(STANDARD_RATES, key=lambda standard: abs(standard - rate))
+    if video.variable_rate and (nearest < _SLOWEST_VARIABLE or abs(nearest - rate) > rate / 100):
+        least = max(rate, _SLOWEST_VARIABLE)
         return next((standard for standard in STANDARD_RATES if standard >= least), STANDARD_RATES[-1])
-    return min(STANDARD_RATES, key=lambda standard: abs(standard - rate))
+    return nearest
 
 
 def _check_size(video: VideoTrack) -> None:

@@ -85,6 +85,7 @@ class Profile:
     boxes: Mapping[str, tuple[Box, ...]]
     keep_hdr: bool
     pictures: bool
+    sound_alone: bool
     limited_range: bool
     i_frames: bool
     embedded_captions: bool
@@ -159,6 +160,7 @@ _PROFILE = {
     "codecs": _Value(list),
     "keep_hdr": _Value(bool),
     "pictures": _Value(bool),
+    "sound_alone": _Value(bool),
     "limited_range": _Value(bool),
     "i_frames": _Value(bool),
     "embedded_captions": _Value(bool),
@@ -193,7 +195,7 @@ def _mistakes(tree: Mapping[str, Any]) -> Iterator[Mistake]:
         else:
             found = list(_own_mistakes(profile, profiles, at))
             yield from found
-            if not found and not any(_own_mistakes(above, profiles, ()) for above in _above(profiles, name)):
+            if not found and not any(list(_own_mistakes(above, profiles, ())) for above in _above(profiles, name)):
                 yield from _whole_mistakes(_inherited(profiles, name), ladders, at)
 
 
@@ -270,7 +272,7 @@ def _codec_mistakes(profile: Mapping[str, Any], ladders: Mapping[str, Any], at: 
     if ladder is None:
         yield (*at, "ladder"), f"{profile['ladder']!r} is no ladder; there are {', '.join(ladders) or 'none'}"
         return
-    if any(codec not in CODECS for codec in codecs) or len(set(codecs)) != len(codecs):
+    if any(codec not in CODECS for codec in codecs) or any(codecs.count(codec) > 1 for codec in codecs):
         yield (*at, "codecs"), f"should be a list of {', '.join(CODECS)}, each once"
     elif codecs[:1] != ["h264"]:
         yield (*at, "codecs"), "should begin with h264: it is what every player plays"
@@ -368,7 +370,8 @@ def _lines(text: str) -> dict[Path_, int]:
             header, pair = _HEADER.match(line), _KEY.match(line)
             if header:
                 table = _names(header.group(1))
-                found.setdefault(table, number)
+                for length in range(1, len(table) + 1):
+                    found.setdefault(table[:length], number)
                 continue
             if pair:
                 key, item = (*table, *_names(pair.group(1))), -1

@@ -141,13 +141,14 @@ class Source:
             warnings=tuple(warnings[:_MOST_WARNINGS]),
         )
 
-    def require_anything(self, name: str) -> None:
-        """A file with neither picture nor sound is no film."""
-        if self.video is None and not self.audio:
+    def require_picture(self, name: str, or_sound: bool = False) -> None:
+        """or_sound: sound alone will do, but a file with neither is no film."""
+        if self.video is None and not (or_sound and self.audio):
+            heard = ", ".join(f"{track.channels}-channel {track.codec}" for track in self.audio) or "none"
             raise SourceRejected(
                 "INPUT_NO_PICTURE",
-                f"{name} has neither picture nor sound: 0 video tracks, 0 audio tracks",
-                {"container": self.container},
+                f"{name} has no picture: 0 video tracks, audio tracks: {heard}",
+                {"container": self.container, "audio_tracks": len(self.audio)},
             )
 
     def require_sound(self, name: str) -> None:
@@ -371,8 +372,8 @@ def _warn_of_unreadable_captions(
     if count > 0:
         languages = ", ".join(dict.fromkeys(suspects))
         warnings.append(
-            f"The file seems to hold {count} subtitle tracks ({languages}) that cannot be read from inside it; upload "
-            "them beside the film as .srt or .vtt files."
+            f"The file seems to hold subtitles ({languages}) that cannot be read from inside it; upload them beside "
+            "the film as .srt or .vtt files."
         )
 
 

@@ -21,7 +21,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.media.job import PROFILES
+from pipeline.media import profiles
 
 ENVIRONMENTS = "environments"
 #: CDK's own words in the context: feature flags, the CLI's switches, cached look-ups.
@@ -131,7 +131,7 @@ class Configuration:
     profile: str = _option(
         "default",
         Kind("the name of a profile", lambda value: _profile(value)),
-        "What is made of a film: renditions, codecs, downloads.",
+        "What is made of a film: renditions, codecs, downloads. One of those in profiles.toml ([profiles](profiles.md)).",
     )
 
     # Where films lie ------------------------------------------------------------------------------------------
@@ -328,8 +328,9 @@ def _read(name: str, value: Any) -> Any:
 
 
 def _profile(value: Any) -> str:
-    if value not in PROFILES:
-        raise ValueError(f"give one of {', '.join(PROFILES)}")
+    known = profiles.load()  # a mistake in profiles.toml is told here, with its line, before anything is deployed
+    if value not in known:
+        raise ValueError(f"give one of {', '.join(known)}")
     return str(value)
 
 

@@ -29,13 +29,14 @@ def ratio(text: str) -> dict[str, int]:
 def picture(
     width: int = 1920, height: int = 1080, rate: str = "30", codec: str = "AVC", scan: str = "Progressive", **more: Any
 ) -> dict[str, Any]:
-    """A video track. `more` are VideoProperties (Rotation=90, SampleAspectRatio=...)."""
+    """A video track. `more` are VideoProperties (Rotation=90, SampleAspectRatio=...), but for CodedFrameRate."""
     size = {"Width": width, "Height": height, "BitDepth": 8}
+    coded = more.pop("CodedFrameRate", ratio(rate))
     properties = {
         **size,
         "FrameRate": ratio(rate),
         "TransferCharacteristics": "ITU_709",
-        "CodecMetadata": {**size, "CodedFrameRate": ratio(rate), "ScanType": scan},
+        "CodecMetadata": {**size, "CodedFrameRate": coded, "ScanType": scan},
         **more,
     }
     return {"Index": 1, "TrackType": "video", "Codec": codec, "VideoProperties": properties}
@@ -44,6 +45,12 @@ def picture(
 def sound(channels: int = 2, language: str | None = None, codec: str = "AAC", index: int = 2) -> dict[str, Any]:
     properties = {"Channels": channels, "SampleRate": 48000, **({"LanguageCode": language} if language else {})}
     return {"Index": index, "TrackType": "audio", "Codec": codec, "AudioProperties": properties}
+
+
+def data(codec: str | None, language: str | None = None) -> dict[str, Any]:
+    """A data track: captions, timecode, what a telephone notes."""
+    properties = {"LanguageCode": language} if language else {}
+    return {"Index": 9, "TrackType": "data", **({"Codec": codec} if codec else {}), "DataProperties": properties}
 
 
 def probed(*tracks: dict[str, Any], container: str = "mp4", seconds: float | None = 20.0) -> dict[str, Any]:

@@ -18,12 +18,17 @@ from pipeline.local.mediaconvert import worker
 from tests.local.mediaconvert.films import X264, make
 from tests.local.mediaconvert.test_worker import request
 from tests.local.mediaconvert.tiny_s3 import TinyS3
+from tests.media.pending import PENDING
 
 GOLDEN = Path(__file__).parents[2] / "media" / "golden"
 TONE = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration={seconds}")
 PICTURE = ("-f", "lavfi", "-i", "testsrc2=size={size}:rate={rate}:duration={seconds}")
 MPEG2 = ("-c:v", "mpeg2video", "-flags", "+ilme+ildct")
 AAC = ("-c:a", "aac")
+MAPPED = ("-map", "0", "-map", "1")
+X265 = ("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le", "-x265-params", "log-level=error")
+WIDE = ("-color_primaries", "bt2020", "-colorspace", "bt2020nc")
+PQ, HLG = (*WIDE, "-color_trc", "smpte2084"), (*WIDE, "-color_trc", "arib-std-b67")
 
 #: What ffmpeg is told, so that the stand-in is the kind of film that the settings were planned for.
 FILMS = {
@@ -35,10 +40,23 @@ FILMS = {
     "plain-1080p30-stereo": ("a-stereo.mp4", *PICTURE, *TONE, *X264, *AAC, "-ac", "2"),
     "portrait-phone-60-hlg": ("a-hlg.mov", *PICTURE, *TONE, *X264, *AAC, "-color_trc", "arib-std-b67"),
     "scope-23976": ("a.mov", *PICTURE, *TONE, *X264, *AAC),
+    "telecined-ntsc": ("a.ts", *PICTURE, *TONE, *MPEG2, "-c:a", "ac3"),
+    "screen-variable-odd-size": ("a.mp4", *PICTURE, *TONE, *X264, *AAC),
+    "uhd-24": ("a.mov", *PICTURE, *TONE, *X264, *AAC),
+    "square-p3": ("a-p3.mov", *PICTURE, *TONE, *X264, *AAC, "-color_primaries", "smpte432"),
+    "thumbnails-portrait": ("a.mp4", *PICTURE, *TONE, *X264, *AAC),
+    "two-languages": ("a-4.mp4", *PICTURE, *TONE, *X264, *AAC, *MAPPED, "-map", "1", "-map", "1", "-map", "1"),
+    "two-languages-loudness": ("a-3.mp4", *PICTURE, *TONE, *X264, *AAC, *MAPPED, "-map", "1", "-ac:a:1", "6"),
+    "hdr10-kept-surround": ("a-pq.mkv", *PICTURE, *TONE, *X265, *PQ, *AAC, "-ac", "6"),
+    "hlg-kept": ("a-hlg10.mov", *PICTURE, *TONE, *X265, *HLG, *AAC),
+    "av1-beside": ("a.mp4", *PICTURE, *TONE, *X264, *AAC),
+    "sound-alone-with-cover": ("a.mp3", *TONE, "-c:a", "libmp3lame"),
+    "captions-608": ("a.ts", *PICTURE, *TONE, *X264, *AAC),
+    "per-title": ("a.mp4", *PICTURE, *TONE, *X264, *AAC),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.json")))
+@pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.json") if path.stem not in PENDING))
 def test_the_engine_does_what_the_planner_wrote(name: str, tmp_path: Path):
     settings = json.loads((GOLDEN / f"{name}.json").read_text())
     said, store = _done(settings, FILMS[name], tmp_path)
@@ -76,8 +94,8 @@ def _check_streams(group: dict, store: TinyS3) -> None:
     pictures = [output for output in group["Outputs"] if "VideoDescription" in output]
     assert len(playlist.playlists) == len(pictures)
     for output, listed in zip(pictures, playlist.playlists, strict=True):
-        h264 = output["VideoDescription"]["CodecSettings"]["H264Settings"]
-        rate = Fraction(h264["FramerateNumerator"], h264["FramerateDenominator"])
+        codec = next(value for key, value in output["VideoDescription"]["CodecSettings"].items() if key != "Codec")
+        rate = Fraction(codec["FramerateNumerator"], codec["FramerateDenominator"])
         assert abs(Fraction(str(listed.stream_info.frame_rate)) - rate) < Fraction(1, 100)
         assert f"{base}{output['NameModifier']}init.cmfv" in store.objects
     assert bool(playlist.media) == any("AudioDescriptions" in output for output in group["Outputs"])
