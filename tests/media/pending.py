@@ -11,7 +11,6 @@ PENDING: dict[str, str] = {
     "hlg-kept": "HEVC, and renditions of two kinds from one decode",
     "av1-beside": "AV1",
     "sound-alone-with-cover": "AUDIO_ONLY_VARIANT_STREAM",
-    "two-languages-loudness": "AudioNormalizationSettings",
     "captions-608": "caption selectors and caption outputs",
     "per-title": "AutomatedEncodingSettings",
 }

@@ -100,7 +100,7 @@ def test_what_is_no_toml_is_told_with_its_line():
 
 
 def test_there_is_always_a_default():
-    with pytest.raises(ProfilesBroken, match=r"profiles\.toml:6: profile: there should be a profile named default"):
+    with pytest.raises(ProfilesBroken, match=r"profiles\.toml:5: profile: there should be a profile named default"):
         parse(TEXT.replace("[profile.default", "[profile.standard").replace('"default"', '"standard"'))
 
 
