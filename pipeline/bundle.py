@@ -26,7 +26,7 @@ CODE = (
     "pipeline/media",
     "pipeline/aws",
 )
-"""The part of the repository that handlers may import or read. Nothing of pipeline/local or pipeline/stacks is in AWS."""
+"""What handlers may import or read. Nothing of pipeline/local or pipeline/stacks is in AWS."""
 
 PLAYER_DIST_VARIABLE = "VOD_PLAYER_DIST"
 

@@ -4,8 +4,8 @@ In: a Rung, the source's picture and the profile. Out: MediaConvert's `VideoDesc
 
 * constant groups of pictures, closed, no scene-change key frames, so that every rung can be switched to at every
   segment. Their length is said in frames: AV1 knows no other unit, and 2 s of 29.97 would leave the rounding to others;
-* QVBR with a cap per rung (MaxBitrate is required with QVBR); levels are MediaConvert's to choose (AUTO), for they follow
-  from size, rate and cap;
+* QVBR with a cap per rung (MaxBitrate is required with QVBR); levels are MediaConvert's to choose (AUTO), for they
+  follow from size, rate and cap;
 * pictures are stretched to a size that already has the source's aspect: DEFAULT would pad the odd line that even sizes
   leave over with black;
 * 8 bit 4:2:0 in limited range and BT.709, unless HDR is kept: then 10 bit, in the source's own colours.

@@ -1,7 +1,7 @@
 """Language codes: files speak ISO 639-2 in two forms ("fre", "FRA"), MediaConvert the second, viewers read names.
 
-In: a code as a file carries it. Out: ISO 639-2/T in small letters ("und" where nothing is known), and an English name in
-letters that MediaConvert's StreamName takes.
+In: a code as a file carries it. Out: ISO 639-2/T in small letters ("und" where nothing is known), and an English name
+in letters that MediaConvert's StreamName takes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Profiles: what the owner asks of every film, read from profiles.toml and checked before anything is deployed.
 
-In: the text of profiles.toml. Out: `Profile` by name. What can go wrong: `ProfilesBroken`, which lists every mistake with
-its line. CDK reads the file when the template is made, so that a mistake never reaches a film; the planner reads the
-same file out of the Lambda bundle.
+In: the text of profiles.toml. Out: `Profile` by name. What can go wrong: `ProfilesBroken`, which lists every mistake
+with its line. CDK reads the file when the template is made, so that a mistake never reaches a film; the planner reads
+the same file out of the Lambda bundle.
 
 TOML because owners may comment it, and because Python 3.11 reads it without another package. tomllib does not say on
 which line a value stands, so `_lines` finds that out; where the file is laid out in a way it does not know, the line is
@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import itertools
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -315,7 +316,7 @@ def _rung_mistakes(rung: Mapping[str, Any], codec: str, at: Path_) -> Iterator[M
 
 
 def _order_mistakes(rungs: list[Mapping[str, Any]], at: Path_) -> Iterator[Mistake]:
-    for number, (better, worse) in enumerate(zip(rungs, rungs[1:], strict=False), 1):
+    for number, (better, worse) in enumerate(itertools.pairwise(rungs), 1):
         if worse["width"] >= better["width"] or worse["height"] >= better["height"]:
             yield (*at, number), f"should be smaller than {better['name']}, which stands before it"
         if worse["max_kbps"] > better["max_kbps"]:

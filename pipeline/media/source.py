@@ -153,7 +153,9 @@ class Source:
 
     def require_sound(self, name: str) -> None:
         if not self.audio:
-            raise SourceRejected("INPUT_NO_SOUND", f"{name} has no sound: 0 audio tracks", {"container": self.container})
+            raise SourceRejected(
+                "INPUT_NO_SOUND", f"{name} has no sound: 0 audio tracks", {"container": self.container}
+            )
 
     def require_duration(self, name: str) -> None:
         if self.duration_ms < _SHORTEST_MS:
@@ -314,9 +316,7 @@ def _square_pixels(properties: dict[str, Any], essence: dict[str, Any]) -> tuple
     return round(width * sample_aspect), height
 
 
-def _sounds(
-    tracks: list[dict[str, Any]], name: str, warnings: list[str], needed: bool
-) -> tuple[AudioTrack, ...]:
+def _sounds(tracks: list[dict[str, Any]], name: str, warnings: list[str], needed: bool) -> tuple[AudioTrack, ...]:
     """The tracks that can be decoded. A film that would be silent for want of a decoder is refused, not silenced."""
     every = [track for track in tracks if track.get("TrackType") == "audio"]
     found = tuple(
@@ -353,9 +353,7 @@ def _captions(format_: str, tracks: list[dict[str, Any]], audio: tuple[AudioTrac
     return (next((language for language in said if language != "und"), spoken),) if inside else ()
 
 
-def _warn_of_unreadable_captions(
-    container: dict[str, Any], tracks: list[dict[str, Any]], warnings: list[str]
-) -> None:
+def _warn_of_unreadable_captions(container: dict[str, Any], tracks: list[dict[str, Any]], warnings: list[str]) -> None:
     """Text tracks (mov_text, SubRip, PGS) have no codec in Probe's answer; what has a language and no codec is one.
 
     MediaConvert reads text from transport streams and sidecar files alone (User Guide, "Supported captions in CMAF

@@ -131,7 +131,7 @@ class Configuration:
     profile: str = _option(
         "default",
         Kind("the name of a profile", lambda value: _profile(value)),
-        "What is made of a film: renditions, codecs, downloads. One of those in profiles.toml ([profiles](profiles.md)).",
+        "What is made of a film: one of the profiles in profiles.toml ([profiles](profiles.md)).",
     )
 
     # Where films lie ------------------------------------------------------------------------------------------

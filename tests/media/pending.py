@@ -11,6 +11,5 @@ PENDING: dict[str, str] = {
     "hlg-kept": "HEVC, and renditions of two kinds from one decode",
     "av1-beside": "AV1",
     "sound-alone-with-cover": "AUDIO_ONLY_VARIANT_STREAM",
-    "captions-608": "caption selectors and caption outputs",
     "per-title": "AutomatedEncodingSettings",
 }

@@ -135,7 +135,7 @@ FILMS: dict[str, tuple[Source, str, Profile, str]] = {
         "streams",
     ),
     "captions-608": (
-        source(picture(1280, 720, "30000/1001"), sound(language="eng"), data("C608"), container="mpegts"),
+        source(picture(1280, 720, "30000/1001"), data("C608", "eng"), container="mpegts"),
         "uploads/news.ts",
         asked(embedded_captions=True),
         "streams",

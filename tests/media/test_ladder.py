@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.media.errors import SourceRejected
 from pipeline.media import profiles
 from pipeline.media.codecs import gop_frames
+from pipeline.media.errors import SourceRejected
 from pipeline.media.ladder import Rung
 from pipeline.media.ladder import rungs_for as rungs_in
 from pipeline.media.source import VideoTrack
@@ -50,11 +50,34 @@ def turned(rung: str) -> str:
         (2560, 1440, ["1440p 2560x1440", *HD]),
         (2160, 3840, ["2160p 2160x3840", "1440p 1440x2560", *(turned(rung) for rung in HD)]),
         (2160, 2160, ["2160p 2160x2160", "1440p 1440x1440", *SQUARE]),
-        (3026, 1386, ["3026x1386 3026x1386", "1440p 2560x1172", "1080p 1920x880", "720p 1280x586", "540p 960x440",
-                      "360p 640x294", "270p 480x220"]),  # fmt: skip
+        (
+            3026,
+            1386,
+            [
+                "3026x1386 3026x1386",
+                "1440p 2560x1172",
+                "1080p 1920x880",
+                "720p 1280x586",
+                "540p 960x440",
+                "360p 640x294",
+                "270p 480x220",
+            ],
+        ),
         (1080, 1920, ["1080p 1080x1920", "720p 720x1280", "540p 540x960", "360p 360x640", "270p 270x480"]),
         (1920, 804, ["1080p 1920x804", "720p 1280x536", "540p 960x402", "360p 640x268", "270p 480x200"]),
-        (4096, 1716, ["2160p 3840x1608", "1440p 2560x1072", "1080p 1920x804", "720p 1280x536", "540p 960x402", "360p 640x268", "270p 480x202"]),
+        (
+            4096,
+            1716,
+            [
+                "2160p 3840x1608",
+                "1440p 2560x1072",
+                "1080p 1920x804",
+                "720p 1280x536",
+                "540p 960x402",
+                "360p 640x268",
+                "270p 480x202",
+            ],
+        ),
         (1080, 1080, SQUARE),
         (1024, 576, ["540p 960x540", "360p 640x360", "270p 480x270"]),
         (1200, 676, ["1200x676 1200x676", "540p 958x540", "360p 640x360", "270p 480x270"]),

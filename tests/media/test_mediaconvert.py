@@ -42,8 +42,10 @@ def cmfc(settings: Settings, modifier: str) -> Settings:
 
 
 def corrector(settings: Settings, modifier: str = "_720p") -> Settings:
-    return output(settings, modifier)["VideoDescription"].setdefault("VideoPreprocessors", {}).setdefault(
-        "ColorCorrector", {}
+    return (
+        output(settings, modifier)["VideoDescription"]
+        .setdefault("VideoPreprocessors", {})
+        .setdefault("ColorCorrector", {})
     )
 
 
@@ -155,7 +157,7 @@ CASES: list[tuple[str, Callable[[Settings], Any], str]] = [
     ("mono", put(aac, Bitrate=320_000), "not in the AAC output reference tables"),
     (HDR, put(lambda s: aac(s, "_audio_surround"), Bitrate=128_000), "not in the AAC output reference tables"),
     (PLAIN, put(lambda s: s["Inputs"][0], AudioSelectors=None), "silence will be inserted"),
-    (LANGUAGES, put(lambda s: output(s, "_audio_fra")["AudioDescriptions"][0], LanguageCode=None), "without a language"),
+    (LANGUAGES, put(lambda s: output(s, "_audio_fra")["AudioDescriptions"][0], LanguageCode=None), "without a lang"),
     ("two-languages-loudness", put(lambda s: aac(s, "_audio_deu"), CodingMode="CODING_MODE_AUTO"),
      "up to 5.1 audio channels"),
     # captions

@@ -106,5 +106,5 @@ def test_there_is_always_a_default():
 
 def test_circles_of_likeness_end():
     text = TEXT + '\n[profile.a]\nlike = "b"\n[profile.b]\nlike = "a"\n'
-    with pytest.raises(ProfilesBroken, match="profile.a: ladder is missing"):
+    with pytest.raises(ProfilesBroken, match=r"profile\.a: ladder is missing"):
         parse(text)

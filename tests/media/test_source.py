@@ -113,9 +113,7 @@ def test_interlaced_is_told_by_the_scan_type_or_the_field_order():
 def test_an_odd_turn_is_not_undone_and_its_owner_is_told():
     film = source(picture(Rotation=37))
     assert (film.video.rotation, film.video.width) == (0, 1920)
-    assert film.warnings == (
-        "The file asks to be turned by 37 degrees; only quarter turns are undone, so it is not.",
-    )
+    assert film.warnings == ("The file asks to be turned by 37 degrees; only quarter turns are undone, so it is not.",)
 
 
 @pytest.mark.parametrize(("said", "turn"), [(89, 90), (91, 90), (179, 180), (271, 270), (359, 0), (1, 0)])
@@ -273,7 +271,9 @@ def test_sound_alone_may_have_a_cover_where_its_container_has_a_place_for_one(co
 
 def test_a_songs_cover_says_nothing_of_its_length():
     cover = {**picture(600, 600, codec="MJPEG"), "Duration": 0.04}
-    assert source(cover, {**sound(codec="MP3"), "Duration": 180.0}, container="mp3", seconds=180.0).duration_ms == 180_000
+    assert (
+        source(cover, {**sound(codec="MP3"), "Duration": 180.0}, container="mp3", seconds=180.0).duration_ms == 180_000
+    )
 
 
 @pytest.mark.parametrize(
