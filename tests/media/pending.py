@@ -7,9 +7,6 @@ CreateJob with the setting's path.
 from __future__ import annotations
 
 PENDING: dict[str, str] = {
-    "hdr10-kept-surround": "HEVC, and renditions of two kinds from one decode",
-    "hlg-kept": "HEVC, and renditions of two kinds from one decode",
-    "av1-beside": "AV1",
     "sound-alone-with-cover": "AUDIO_ONLY_VARIANT_STREAM",
     "per-title": "AutomatedEncodingSettings",
 }
