@@ -92,7 +92,7 @@ CODES: dict[str, Code] = {
     "OUTPUT_MISSING": Code(
         "service",
         False,
-        "Run `vod retry`, which encodes it anew; if the object is missing again, read the job's messages in MediaConvert.",
+        "Run `vod retry`, which encodes anew; if the object is missing again, read the job's messages in MediaConvert.",
     ),
     "OUTPUT_WRONG": Code(
         "service", False, "Compare the object in the evidence with the plan; `vod retry` encodes it anew."

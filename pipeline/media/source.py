@@ -23,8 +23,6 @@ from pipeline.media.languages import three_letters
 
 #: Containers that carry sound; a video track in one of them is the cover picture.
 _AUDIO_CONTAINERS = frozenset({"mp3", "flac", "wave", "aac", "ac3", "eac3"})
-#: Containers of sound that may carry a cover where `pipeline.media` knows to look for one.
-_COVERS = frozenset({"mp3", "flac", "mp4", "quicktime", "ogg"})
 #: Where MediaConvert finds 608/708 captions in the picture and can make WebVTT of them in a CMAF group (User Guide,
 #: "Supported captions in CMAF output container").
 _CAPTION_CONTAINERS = frozenset({"mp4", "quicktime", "mpegts", "mxf"})
@@ -101,8 +99,7 @@ class Source:
     """duration_ms is the picture's: sound that outlasts it is not part of the film that viewers get.
 
     audio: the tracks that can be decoded. captions: the languages of the captions inside the picture that can become
-    a track. cover: the container to look in for a cover, where there is no picture. warnings: sentences for the
-    film's owner.
+    a track. warnings: sentences for the film's owner.
     """
 
     container: str
@@ -111,7 +108,6 @@ class Source:
     video: VideoTrack | None
     audio: tuple[AudioTrack, ...]
     captions: tuple[str, ...] = ()
-    cover: str | None = None
     warnings: tuple[str, ...] = ()
 
     @classmethod
@@ -137,7 +133,6 @@ class Source:
             video=video,
             audio=audio,
             captions=_captions(format_, tracks, audio) if video else (),
-            cover=format_ if video is None and audio and format_ in _COVERS else None,
             warnings=tuple(warnings[:_MOST_WARNINGS]),
         )
 
@@ -190,7 +185,6 @@ class Source:
             video=VideoTrack(**{**video, "frame_rate": Fraction(video["frame_rate"])}) if video else None,
             audio=tuple(AudioTrack(**track) for track in state["audio"]),
             captions=tuple(state.get("captions", ())),
-            cover=state.get("cover"),
             warnings=tuple(state.get("warnings", ())),
         )
 

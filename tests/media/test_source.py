@@ -260,15 +260,6 @@ def test_a_cover_beside_the_film_is_no_picture(rate):
     assert source(picture(codec="MJPEG", rate="25"), sound()).video.codec == "MJPEG", "a camera's Motion JPEG is a film"
 
 
-@pytest.mark.parametrize(
-    ("container", "cover"), [("mp3", "mp3"), ("flac", "flac"), ("mp4", "mp4"), ("wave", None), ("mpegts", None)]
-)
-def test_sound_alone_may_have_a_cover_where_its_container_has_a_place_for_one(container, cover):
-    song = source(sound(codec="MP3"), container=container)
-    assert (song.video, song.cover) == (None, cover)
-    assert source(container=container if container not in ("mp3", "flac", "wave") else "mp4").cover is None
-
-
 def test_a_songs_cover_says_nothing_of_its_length():
     cover = {**picture(600, 600, codec="MJPEG"), "Duration": 0.04}
     assert (
@@ -311,7 +302,7 @@ def test_subtitles_that_cannot_be_read_are_told_with_their_languages(tracks, tim
 
 def test_a_state_from_before_an_update_is_still_read():
     state = json.loads(json.dumps(source(picture(), sound()).as_state()))
-    for name in ("captions", "cover", "warnings"):
+    for name in ("captions", "warnings"):
         del state[name]
     for name in ("primaries", "chroma", "rotation_in_container", "variable_rate", "dolby_vision"):
         del state["video"][name]
