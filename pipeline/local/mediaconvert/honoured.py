@@ -652,6 +652,7 @@ _INTRODUCTION = """\
 On a laptop, `pipeline/local/mediaconvert` stands behind MediaConvert's REST API: the same requests, the same answers,
 the same EventBridge events, with ffmpeg doing the work. It does less than MediaConvert. This page says exactly what it
 does; **whatever is not in these tables is refused by CreateJob with the setting's path and value**, never ignored.
+[Other people's jobs](mediaconvert-examples.md) are tried against it.
 
 This page is generated: `python -m pipeline.local.mediaconvert.honoured > docs/local-mediaconvert.md`.
 

@@ -500,7 +500,9 @@ def _picture_size_is_even(output: Output) -> Iterator[Violation]:
 
 
 def _qvbr_has_its_ceiling(output: Output) -> Iterator[Violation]:
-    """MaxBitrate: "Required when Rate control mode is QVBR." """
+    """MaxBitrate: "Required when Rate control mode is QVBR." Automated ABR chooses it for each rendition instead."""
+    if output.group.settings.get("AutomatedEncodingSettings"):
+        return
     if output.h264.get("RateControlMode") == "QVBR" and "MaxBitrate" not in output.h264:
         yield Violation(output.h264_pointer, "maxBitrate is a required property when rateControlMode is QVBR")
 
