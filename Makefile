@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 VOD_HOME ?= .vod
 OUT ?= cdk.out
 
-.PHONY: help demo test chaos lint synth player setup setup-dev lock clean
+.PHONY: help demo test chaos fuzz lint synth player setup setup-dev lock clean
 
 help:
 	@echo "make demo          put a 20-second film through the pipeline on this machine (ONCE=1: exit when it has ended)"
 	@echo "make test          run the tests"
 	@echo "make chaos         200 uploads under injected faults, and a look whether every promise was kept (N=, SEED=)"
+	@echo "make fuzz          300 films damaged at random, each must end as it should (N=, SEED=, FILM=)"
 	@echo "make synth         write the CloudFormation template to cdk.out (OUT=DIR: elsewhere; CONTEXT=\"-c env=prod\")"
 	@echo "make lint          read the code as ruff does"
 	@echo "make lock          pin again what requirements*.in ask for"
@@ -25,6 +26,9 @@ test: setup-dev player
 
 chaos: setup player
 	$(BIN)/python -m pipeline.local.chaos --uploads $(or $(N),200) $(if $(SEED),--seed $(SEED))
+
+fuzz: setup-dev
+	$(BIN)/python -m tests.local.mediaconvert.fuzz --films $(or $(N),300) $(if $(SEED),--seed $(SEED)) $(if $(FILM),--film $(FILM))
 
 lint: setup-dev
 	$(BIN)/ruff check .

