@@ -518,6 +518,15 @@ OUTPUT = _under(
     *_CAPTIONS,
 )
 
+#: Members that may have several values and mean nothing to the engine; the rows say why. (A test holds that every other
+#: member that may have several is read by the engine, and that none of these is.)
+WITHOUT_EFFECT = frozenset({
+    "AntiAlias", "AudioDuration", "ChannelsIn", "ChannelsOut", "CustomName", "DefaultSelection", "DropFrameTimecode",
+    "EndOfStreamMarkers", "FieldEncoding", "FilterEnable", "FlickerAdaptiveQuantization", "MinIInterval",
+    "PeakCalculation", "ProgramSelection", "PsiControl", "ScanTypeConversionMode", "Source", "SpatialAdaptiveQuantization",
+    "TemporalAdaptiveQuantization", "TimecodeSource",
+})  # fmt: skip
+
 SETTINGS = (*JOB, *INPUT, *GROUP, *OUTPUT)
 
 # --- judging a request -------------------------------------------------------------------------------------------
@@ -761,6 +770,9 @@ def as_markdown() -> str:
 
 def _markdown_row(row: Row, prefix: str) -> str:
     values = f"{row.values.words} (must be set)" if row.needed else row.values.words
+    member = re.sub(r"[\[\]{}]", "", row.path).rpartition(".")[2]
+    if member in WITHOUT_EFFECT and row in SETTINGS:
+        values += ", without effect"
     return f"| `{row.path.removeprefix(prefix)}` | {values} | {row.why} |\n"
 
 

@@ -217,44 +217,6 @@ def test_every_value_in_the_table_is_one_the_service_knows():
             assert set(row.values.words.split(", ")) <= set(enum), row.path
 
 
-def sample(shape: Any) -> Any:
-    """Some value of a shape that the model accepts."""
-    return {"integer": 1, "double": 1.0, "boolean": True, "list": [{}], "map": {"a": "b"}, "structure": {}}.get(
-        shape.type_name, (getattr(shape, "enum", None) or ["text"])[-1]
-    )
-
-
-def place_in(job: dict[str, Any], path: str, value: Any) -> None:
-    """Set a place of the model's tree in a job, making what is missing on the way."""
-    target: Any = job
-    *parents, last = path.replace("[]", ".0").replace("{}", ".Audio Selector 1").split(".")
-    for position, part in enumerate(parents):
-        following = parents[position + 1] if position + 1 < len(parents) else last
-        if isinstance(target, list):
-            if not target:
-                target.append({})
-            target = target[0]
-        else:
-            target = target.setdefault(part, [] if following == "0" else {})
-    if isinstance(target, list):
-        target[:1] = [value]
-    else:
-        target[last] = value
-
-
-def test_no_setting_of_the_whole_service_model_is_ignored_in_silence():
-    """Set every one of the model's places in turn: it is in the table, or refused by path."""
-    rows = {row.path for row in honoured.SETTINGS}
-    inner = {path[:end] for path in rows for end in range(len(path)) if path[end] in ".[{"}
-    for path, shape in all_places("JobSettings").items():
-        if path in rows or path in inner:
-            continue
-        job = copy.deepcopy(JOB)
-        place_in(job, path, sample(shape))
-        outermost = path.split(".")[0].split("[")[0]
-        assert any(outermost in refusal for refusal in honoured.refusals({"Settings": job})), path
-
-
 def test_the_document_is_current():
     assert DOCUMENT.read_text() == honoured.as_markdown(), (
         "run: python -m pipeline.local.mediaconvert.honoured > docs/local-mediaconvert.md"
