@@ -523,8 +523,8 @@ OUTPUT = _under(
 WITHOUT_EFFECT = frozenset({
     "AntiAlias", "AudioDuration", "ChannelsIn", "ChannelsOut", "CustomName", "DefaultSelection", "DropFrameTimecode",
     "EndOfStreamMarkers", "FieldEncoding", "FilterEnable", "FlickerAdaptiveQuantization", "MinIInterval",
-    "PeakCalculation", "ProgramSelection", "PsiControl", "ScanTypeConversionMode", "Source", "SpatialAdaptiveQuantization",
-    "TemporalAdaptiveQuantization", "TimecodeSource",
+    "PeakCalculation", "ProgramSelection", "PsiControl", "ScanTypeConversionMode", "Source",
+    "SpatialAdaptiveQuantization", "TemporalAdaptiveQuantization", "TimecodeSource",
 })  # fmt: skip
 
 SETTINGS = (*JOB, *INPUT, *GROUP, *OUTPUT)
