@@ -426,13 +426,13 @@ def _audio(streams: Streams, promise: Promise, sizes: Mapping[str, int]) -> tupl
     found = []
     for media in [*named, *unnamed]:
         path, sound = str(media.uri), promised.get(str(media.uri))
-        language = bcp47.tag(media.language)
+        language = bcp47.tag(media.language or (sound.language if sound else ""))
         found.append(
             AudioRendition(
                 playlist=path,
                 group=media.group,
                 language=language,
-                label=media.name or bcp47.label(language, unknown="Sound"),
+                label=media.name or (sound.label if sound else "") or bcp47.label(language, unknown="Sound"),
                 channels=media.channels or (sound.channels if sound else 0),
                 codecs="",
                 default=media.default,
@@ -481,7 +481,7 @@ def _check_whole(duration_ms: int, source_ms: int, name: str) -> None:
 
 def _check_length(path: str, sound: Sound, durations: Mapping[str, int], source: Source) -> None:
     """Whether a sound is as long as the track it was made of, where the source says how long that is."""
-    said = source.audio[sound.track - 1].duration_ms if sound.track <= len(source.audio) else None
+    said = next((track.duration_ms for track in source.audio if track.number == sound.track), None)
     if said is None:
         return
     promised_ms = min(said, source.duration_ms)

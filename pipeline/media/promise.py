@@ -45,13 +45,18 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True)
 class Sound:
-    """One audio rendition. track counts the source's audio tracks from 1; channels 0 where the source decides."""
+    """One audio rendition. track counts the source's audio tracks from 1; channels 0 where the source decides.
+
+    language as MediaConvert was told it ("" where it follows the input), label what a viewer is to read.
+    """
 
     name: str
     codec: str
     group: str
     track: int
     channels: int
+    language: str = ""
+    label: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +140,15 @@ def _sounds(outputs: list[tuple[str, Mapping[str, Any]]], settings: Mapping[str,
             container = (output.get("ContainerSettings") or {}).get("CmfcSettings") or {}
             codec = description["CodecSettings"]
             tracks = (selectors.get(description.get("AudioSourceName")) or {}).get("Tracks") or [1]
-            yield Sound(name, codec["Codec"], container.get("AudioGroupId", ""), tracks[0], _channels(codec))
+            yield Sound(
+                name=name,
+                codec=codec["Codec"],
+                group=container.get("AudioGroupId", ""),
+                track=tracks[0],
+                channels=_channels(codec),
+                language=(description.get("CustomLanguageCode") or description.get("LanguageCode") or "").lower(),
+                label=description.get("StreamName") or "",
+            )
 
 
 def _channels(codec: Mapping[str, Any]) -> int:

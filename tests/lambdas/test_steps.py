@@ -21,11 +21,11 @@ from pipeline.aws.clients import client
 from pipeline.media import errors
 from pipeline.media.asset import Upload
 from pipeline.media.errors import OutputMissing, OutputWrong, ServiceThrottled, SourceRejected, SourceSuperseded
+from pipeline.media.promise import promised
 from tests.aws.world import refusal
-from tests.media import tracks
+from tests.media.encoded import encoded
 from tests.media.films import BUCKET, OUTPUTS, picture, probed, sound, upload
 from tests.media.test_captions import SRT
-from tests.media.test_outputs import mpd, playlist
 
 pytestmark = pytest.mark.usefixtures("environment")
 KEY = "uploads/team/Gar\u00e7on & Fille (+).mov"
@@ -52,26 +52,10 @@ def answers(monkeypatch):
     monkeypatch.setattr(transcoder, "probe", lambda url: result)
 
 
-def encode(film: Upload, rungs: list[dict[str, Any]], seconds: tuple[float, ...] = (4.0, 4.0, 4.0, 4.0, 4.0)) -> None:
+def encode(film: Upload, plan: dict[str, Any], seconds: tuple[float, ...] = (4.0, 4.0, 4.0, 4.0, 4.0)) -> None:
     """Write what MediaConvert would, small."""
-    texts = {"stream_audio.m3u8": playlist("stream_audio", "cmfa", list(seconds))}
-    lines = ['#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="English",URI="stream_audio.m3u8"']
-    for rung in rungs:
-        name = f"stream_{rung['name']}"
-        texts[f"{name}.m3u8"] = playlist(name, seconds=list(seconds))
-        lines.append(
-            f'#EXT-X-STREAM-INF:BANDWIDTH=1000,RESOLUTION={rung["width"]}x{rung["height"]},AUDIO="audio"\n{name}.m3u8'
-        )
-    texts |= {
-        "stream.m3u8": "\n".join(lines) + "\n",
-        "stream.mpd": mpd(sum(seconds), [(rung["width"], rung["height"]) for rung in rungs]),
-    }
-    pieces = {line for text in texts.values() for line in text.replace('"', "\n").split() if ".cmf" in line}
-    bodies = {name: text.encode() for name, text in texts.items()}
-    for name in pieces:
-        heads = tracks.AUDIO_INIT if name.endswith(".cmfa") else tracks.VIDEO_INIT
-        bodies[name] = heads if "init." in name else tracks.segment()
-    for name, body in {**bodies, "poster.0000001.jpg": b"jpg"}.items():
+    jobs = [stored(OUTPUTS, plan[role]["settings_key"]) if plan[role] else None for role in ("streams", "download")]
+    for name, body in encoded(promised(*jobs), seconds).items():
         client("s3").put_object(Bucket=OUTPUTS, Key=film.run_prefix + name, Body=body)
 
 
@@ -96,8 +80,7 @@ def run(film: Upload, until: str) -> dict[str, Any]:
             ),
         },
         "verified": lambda: (
-            encode(film, state["plan"]["rungs"])
-            or verify({key: state[key] for key in ("upload", "source", "plan")}, None)
+            encode(film, state["plan"]) or verify({key: state[key] for key in ("upload", "source", "plan")}, None)
         ),
         "playback": lambda: publish({key: state[key] for key in ("upload", "asset", "outputs", "verified")}, None),
     }
@@ -280,15 +263,15 @@ def test_verify_names_what_is_missing_or_torn(table, answers):
     state = run(film, "outputs")
     with pytest.raises(OutputMissing, match=r"stream\.m3u8 does not exist"):
         verified(film, state)
-    encode(film, state["plan"]["rungs"])
+    encode(film, state["plan"])
     assert verified(film, state)["duration_ms"] == 20_000
     for name, error in [("stream_360p_000000002.cmfv", OutputMissing), ("stream_720p.m3u8", OutputMissing)]:
-        encode(film, state["plan"]["rungs"])
+        encode(film, state["plan"])
         client("s3").delete_object(Bucket=OUTPUTS, Key=film.run_prefix + name)
         with pytest.raises(error, match=name):
             verified(film, state)
     for name in ("stream.m3u8", "stream_360p.m3u8", "stream.mpd"):
-        encode(film, state["plan"]["rungs"])
+        encode(film, state["plan"])
         client("s3").put_object(Bucket=OUTPUTS, Key=film.run_prefix + name, Body=b"\xff\xfe\x00 torn")
         with pytest.raises(OutputWrong):
             verified(film, state)
@@ -297,7 +280,7 @@ def test_verify_names_what_is_missing_or_torn(table, answers):
 def test_a_film_that_breaks_off_is_rejected_with_both_lengths(table, answers):
     film = put()
     state = run(film, "outputs")
-    encode(film, state["plan"]["rungs"], seconds=(4.0, 4.0))
+    encode(film, state["plan"], seconds=(4.0, 4.0))
     with pytest.raises(SourceRejected, match=r"promises 20\.0 s and breaks off after 8\.0 s"):
         verified(film, state)
 
@@ -316,7 +299,7 @@ def test_outputs_of_a_film_that_was_replaced_are_not_looked_at(table, answers):
 def test_an_older_upload_that_ends_later_is_superseded(table, answers):
     old = upload(KEY, sequencer="0001", **{"version-id": "old"})
     state = {**run(put(), "playback"), "upload": old.as_state()}
-    encode(old, state["plan"]["rungs"])
+    encode(old, state["plan"])
     with pytest.raises(SourceSuperseded):
         publish({key: state[key] for key in ("upload", "asset", "outputs", "verified")}, None)
 

@@ -78,7 +78,7 @@ class Run:
 
 
 def film(duration_ms: int, *sounds_ms: int | None) -> Source:
-    audio = tuple(AudioTrack("AAC", 2, "eng", duration) for duration in sounds_ms)
+    audio = tuple(AudioTrack("AAC", 2, "eng", duration, number) for number, duration in enumerate(sounds_ms, 1))
     return dataclasses.replace(films.source(), duration_ms=duration_ms, audio=audio)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.media import outputs
-from pipeline.media.errors import OutputMissing, OutputWrong, SourceRejected
-from pipeline.media.promise import Picture, Promise, Sound
+from pipeline.media import bcp47, manifest, outputs
+from pipeline.media.errors import OutputMissing, OutputWrong, SourceRejected, VodError
+from pipeline.media.promise import Picture, Promise, Sound, promised
 from tests.media import tracks
+from tests.media.encoded import encoded
 from tests.media.test_outputs import Run, film, playlist, replace
 
 GROUPS = ("audio", "surround")
@@ -381,3 +383,60 @@ def test_a_download_that_was_cut_is_refused_by_name():
     outputs.check_download("download.mp4", len(whole), lambda first, length: whole[first : first + length])
     with pytest.raises(OutputWrong, match=r"download\.mp4 is not whole: the mdat box"):
         outputs.check_download("download.mp4", 3000, lambda first, length: whole[:3000][first : first + length])
+
+
+# Every job of ours ----------------------------------------------------------------------------------------------------
+
+GOLDEN = {
+    path.stem: promised(settings)
+    for path in sorted((Path(__file__).parent / "golden").glob("*.json"))
+    if path.stem != "download"
+    for settings in [json.loads(path.read_text())]
+}
+
+
+def verified_of(promise: Promise, files: dict[str, bytes]) -> outputs.Verified:
+    """The whole of the step, its reads replaced."""
+    texts = {name: body.decode() for name, body in files.items() if name.endswith((".m3u8", ".mpd"))}
+    sizes = {name: len(body) for name, body in files.items()}
+    streams = outputs.read(texts, promise)
+    verified = outputs.verify(streams, sizes, promise, film(10_000, *[10_000] * 9), "My Film.mov")
+    heads = {
+        path: outputs.Head(files[init], files[first]) for path, (init, first) in outputs.heads_needed(streams).items()
+    }
+    verified = outputs.check_heads(verified, streams, heads)
+    if found := outputs.first_image(streams):
+        verified = outputs.check_image(verified, streams, found[0], files[found[1]])
+    for name in outputs.segments_to_read(streams, sizes):
+        outputs.check_segment(name, sizes[name], lambda first, length, body=files[name]: body[first : first + length])
+    return verified
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_every_job_of_ours_can_be_kept_and_published(name):
+    promise = GOLDEN[name]
+    files = encoded(promise)
+    verified = verified_of(promise, files)
+    assert verified.audio_only == (name == "sound-alone-with-cover")
+    assert {each.name for each in verified.renditions} >= {each.name for each in promise.pictures}
+    assert [each.language for each in verified.audio] == [bcp47.tag(each.language) for each in promise.sounds]
+    tracks_of_ours = (manifest.CaptionTrack("en", "English", "captions/en.vtt", "captions/en.m3u8"),)
+    hls = manifest.hls(files["stream.m3u8"].decode(), "v/1-r1/", tracks_of_ours, closed_captions=False)
+    read = manifest.multivariant(hls)
+    named = [variant.uri for variant in read.variants] + [media.uri for media in read.media]
+    assert all(str(uri).startswith("v/1-r1/") for uri in [*named, *read.i_frames, *read.images])
+    manifest.dash(files["stream.mpd"].decode(), "v/1-r1/", tracks_of_ours)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_nothing_of_a_job_may_be_missing_or_cut_in_half(name):
+    promise = GOLDEN[name]
+    whole = encoded(promise)
+    for gone in whole:
+        if gone.startswith("poster."):  # either of the two captures will do
+            continue
+        with pytest.raises(VodError):
+            verified_of(promise, {name: body for name, body in whole.items() if name != gone})
+        if gone.endswith((".cmfv", ".cmfa", ".mpd")):
+            with pytest.raises(VodError):
+                verified_of(promise, {**whole, gone: whole[gone][: len(whole[gone]) // 2]})
