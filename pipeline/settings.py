@@ -134,6 +134,7 @@ class SweepSettings(Settings):
     jobs_queue_url: str
     topic_arn: str
     stack: str
+    old_outputs_days: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -121,19 +122,53 @@ def keys_below(bucket: str, prefix: str, limit: int = 1000) -> list[str]:
     return [entry["Key"] for entry in answer.get("Contents", [])]
 
 
-def remove_below(bucket: str, prefix: str) -> int:
-    """Delete every object below `prefix`, a folder's; how many there were. Raises what S3 says of one it keeps."""
+def remove(bucket: str, key: str) -> None:
+    """Delete one object, whether it is there or not."""
+    client("s3").delete_object(Bucket=bucket, Key=key)
+
+
+def remove_below(bucket: str, prefix: str) -> list[str]:
+    """Delete every object below `prefix`, a folder's; the keys there were. Raises what S3 says of one it keeps."""
     if not prefix.endswith("/"):
         raise ValueError(f"{prefix!r} is no folder")
-    removed = 0
+    removed: list[str] = []
     for page in client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         found = [{"Key": entry["Key"]} for entry in page.get("Contents", [])]
-        if found:
-            answer = client("s3").delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})
-            for refused in answer.get("Errors", []):
-                raise ClientError({"Error": refused}, "DeleteObjects")
-            removed += len(found)
+        _delete(bucket, found)
+        removed += [each["Key"] for each in found]
     return removed
+
+
+def purge(bucket: str, wanted: Collection[str]) -> list[dict[str, str]]:
+    """Delete every version and delete marker of these keys, so that nothing of them is left: [{key, version_id}].
+
+    What is written while this runs may stay: it is another upload.
+    """
+    removed: list[dict[str, str]] = []
+    for key in wanted:
+        pages = client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key)
+        for page in pages:
+            entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            # The prefix film.mov also finds film.mov.bak.
+            found = [{"Key": key, "VersionId": entry["VersionId"]} for entry in entries if entry["Key"] == key]
+            _delete(bucket, found)
+            removed += [{"key": each["Key"], "version_id": each["VersionId"]} for each in found]
+    return removed
+
+
+def versioned_keys_below(bucket: str, prefix: str, limit: int = 1000) -> list[str]:
+    """Keys that begin with `prefix`, deleted ones too; for finding all that belonged to a film."""
+    answer = client("s3").list_object_versions(Bucket=bucket, Prefix=prefix, MaxKeys=limit)
+    return sorted({entry["Key"] for kind in ("Versions", "DeleteMarkers") for entry in answer.get(kind, [])})
+
+
+def _delete(bucket: str, found: list[dict[str, str]]) -> None:
+    """Up to a thousand objects or versions, as many as a listing's page has."""
+    if not found:
+        return
+    answer = client("s3").delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})
+    for refused in answer.get("Errors", []):
+        raise ClientError({"Error": refused}, "DeleteObjects")
 
 
 def read_start(bucket: str, key: str, length: int) -> bytes:

@@ -10,10 +10,11 @@ between the two, `repair` makes them from the folder of the run that `current` n
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from typing import Any
 
 from pipeline.aws import objects
-from pipeline.aws.table import AssetTable
+from pipeline.aws.table import AssetTable, upload_of
 from pipeline.media import keys, manifest
 from pipeline.media.asset import Upload
 from pipeline.media.errors import PointerContended
@@ -48,12 +49,17 @@ def publish(
 def repair(table: AssetTable, bucket: str, asset_id: str) -> list[str]:
     """Make the pointers say what the record's `current` says; the names of those that had to be written.
 
-    Where somebody publishes at the same moment, theirs is the newer truth and nothing is written over it.
+    Where somebody publishes at the same moment, theirs is the newer truth and nothing is written over it. Of a removed
+    asset there are no manifests, and its asset.json says so.
     """
     prefix = keys.pointer_prefix(asset_id)
     there = {name: objects.read_with_etag(bucket, prefix + name) for name in CONTENT_TYPES}
-    current = (table.asset(asset_id) or {}).get("current")
-    if not current or _says_removed(there[ASSET_JSON][0]):
+    asset = table.asset(asset_id) or {}
+    if asset.get("status") == "removed":
+        kept = {name for name, (body, _) in there.items() if body is not None}
+        return _repair_removed(table, bucket, asset, kept)
+    current = asset.get("current")
+    if not current:
         return []
     run = keys.run(current["version"], int(current["revision"]))
     folder = keys.run_prefix(asset_id, current["version"], int(current["revision"]))
@@ -80,15 +86,32 @@ def _pointing_at(run: str, kept: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _says_removed(body: bytes | None) -> bool:
-    return body is not None and json.loads(body)["status"] == "removed"
+def _repair_removed(table: AssetTable, bucket: str, asset: dict[str, Any], there: set[str]) -> list[str]:
+    uploads = map(upload_of, (record for record in table.versions(asset["pk"]) if "upload" in record))
+    removed = [upload for upload in uploads if upload.order <= asset["removed"]]
+    newest = max(removed, key=lambda upload: upload.order, default=None)
+    mended = [ASSET_JSON] if newest and show(bucket, newest, keys.title(newest.key), "removed") else []
+    return mended + remove_manifests(bucket, asset["pk"], there)
+
+
+def remove_manifests(bucket: str, asset_id: str, there: Container[str] = CONTENT_TYPES) -> list[str]:
+    """Take the stable URLs away; asset.json stays, to say why. The names of those that were there.
+
+    S3 deletes what is there, even what a publication has just written: the record that it wrote before is open, and
+    the sweep makes its pointers again.
+    """
+    gone = [name for name in CONTENT_TYPES if name != ASSET_JSON and name in there]
+    for name in gone:
+        objects.remove(bucket, keys.pointer_prefix(asset_id) + name)
+    return gone
 
 
 def show(bucket: str, upload: Upload, title: str, status: str) -> bool:
-    """Let asset.json say "processing", "rejected" or "failed", unless something plays there or a newer upload spoke.
+    """Let asset.json say "processing", "rejected", "failed" or "removed"; True if it was written.
 
-    True if it was written. Two who speak at once (an operator's cancel, and what records the stop) both read again and
-    decide again; PointerContended where that never ends.
+    Not where something plays ("removed" is said of that too) or a newer upload spoke. Two who speak at once (an
+    operator's cancel, and what records the stop) both read again and decide again; PointerContended where that never
+    ends.
     """
     for _ in range(_LOOKS - 1):
         try:
@@ -102,7 +125,8 @@ def _show(bucket: str, upload: Upload, title: str, status: str) -> bool:
     key = keys.pointer_prefix(upload.asset_id) + ASSET_JSON
     body, etag = objects.read_with_etag(bucket, key)
     new = unpublished(upload, title, status)
-    if not may_replace(json.loads(body) if body else None, new):
+    existing = json.loads(body) if body else None
+    if existing == new or not may_replace(existing, new):
         return False
     objects.replace(bucket, key, objects.to_json(new), CONTENT_TYPES[ASSET_JSON], etag)
     return True

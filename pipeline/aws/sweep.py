@@ -8,8 +8,10 @@ in the report, and does not keep the sweep from the rest; what time did not suff
     jobs       waiting and working ones keep their step's heartbeat; an answer nobody heard is posted again; a job
                whose run has ended, or that no record names, is cancelled
     versions   registered and never started: started; ended badly and not recorded: recorded; refused or cancelled:
-               outputs removed; failed: outputs removed when nobody can redrive it any more
-    assets     pointers that do not say what the record's `current` says are written again
+               outputs removed; failed: outputs removed when nobody can redrive it any more; replaced by a newer one
+               for as long as old versions are kept: expired, outputs removed
+    assets     pointers that do not say what the record's `current` says are written again; of a removed asset there
+               are none
 """
 
 from __future__ import annotations
@@ -161,7 +163,13 @@ class Sweep:
         just_ended = bool(ended and ended.get("stopDate") and self._is_younger(ended["stopDate"], self._grace))
         status, redrives = (ended["status"], ended.get("redriveCount", 0)) if ended else (None, 0)
         action = reconcile.for_version(record, status, redrives, just_ended)
-        actions = {"start": self._start, "stop": self._stop, "record": self._record, "remove": self._remove}
+        actions = {
+            "start": self._start,
+            "stop": self._stop,
+            "record": self._record,
+            "remove": self._remove,
+            "expire": self._expire,
+        }
         if action in actions:
             actions[action](record, upload, ended)
         elif action == "close":
@@ -193,6 +201,20 @@ class Sweep:
             self._table.defer(record, START_GRACE)
         elif not self._is_younger(record["updated_at"], self._grace):
             self._close(record)
+
+    def _expire(self, record: dict[str, Any], upload: Upload, ended: dict[str, Any] | None) -> None:
+        """A version that another has replaced: kept for those who still watch it, and for `vod rollback`.
+
+        By the sweep and not by a lifecycle rule: S3 would have to be told of every object of a version when it is
+        replaced, and again when somebody rolls back to it.
+        """
+        age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(record["replaced_at"])
+        kept = datetime.timedelta(days=float(self._settings.old_outputs_days))
+        if age < kept:
+            self._table.defer(record, kept - age)
+        elif self._table.expire(upload):
+            self.report.note("version expired", upload.execution_name)
+            self._remove(record, upload, ended)
 
     # Assets --------------------------------------------------------------------------------------------------
 
@@ -227,4 +249,4 @@ def remove_outputs(upload: Upload, table: AssetTable, outputs_bucket: str) -> in
     current = (table.asset(upload.asset_id) or {}).get("current") or {}
     if (current.get("version"), current.get("revision")) == (upload.version, upload.revision):
         return 0
-    return sum(objects.remove_below(outputs_bucket, prefix) for prefix in (upload.run_prefix, upload.work_prefix))
+    return sum(len(objects.remove_below(outputs_bucket, prefix)) for prefix in (upload.run_prefix, upload.work_prefix))

@@ -1,8 +1,9 @@
 """The assets table: what is true about every asset, version and job, in conditional writes.
 
     pk         sk                    what
-    asset id   asset                 title, status, current (version and revision that plays), highest (order published)
-    asset id   version#<version>     one upload: its identity, revision, execution, status, error
+    asset id   asset                 title, status, current (version and revision that plays), highest (order
+                                     published), removed (no upload up to this order is published again)
+    asset id   version#<version>     one upload: its identity, revision, execution, status, error, replaced_at
     asset id   job#<run>#<role>      one transcode: task token, attempt, job id, status, percent
 
 Every write that decides something is conditional, so that duplicates, repeats and races cost nothing.
@@ -147,18 +148,26 @@ class AssetTable:
         return self._get(asset_id, ASSET)
 
     def publish(self, upload: Upload, title: str) -> None:
-        """Move `current` and `highest` to this run, never back, and call the version published: both or neither.
+        """Move `current` and `highest` to this run, never back, and call the version published: all or nothing.
 
-        Raises SourceSuperseded when a newer one is there or this run was cancelled, PointerContended when another
-        write touches the same records right now.
+        What played until now is marked as replaced, for the sweep to remove when its time has come. Raises
+        SourceSuperseded when a newer one is there, when this one was rolled back or removed, or its run cancelled;
+        PointerContended when another write touches the same records right now.
         """
-        highest = _highest(upload)
+        run, highest = _run_of(upload), _highest(upload)
+        seen = (self.asset(upload.asset_id) or {}).get("current")
+        condition = (
+            "(attribute_not_exists(#highest) OR #highest < :highest OR (#highest = :highest AND #current = :run)) "
+            "AND (attribute_not_exists(#removed) OR #removed < :order) "
+            f"AND {'#current = :seen' if seen else 'attribute_not_exists(#current)'}"
+        )
         asset = self._expression(
             upload.asset_id,
             ASSET,
-            "attribute_not_exists(#highest) OR #highest <= :highest",
+            condition,
+            {":run": run, ":order": upload.order, **({":seen": seen} if seen else {})},
             highest=highest,
-            current={"version": upload.version, "revision": upload.revision},
+            current=run,
             title=title,
             status="published",
             published_at=now(),
@@ -174,10 +183,123 @@ class AssetTable:
             updated_at=now(),
             **_open(VERSION),
         )
+        parts = [asset, version]
+        if seen and seen["version"] != upload.version:
+            parts.append(self._replaced(upload.asset_id, seen["version"]))
         try:
-            client("dynamodb").transact_write_items(TransactItems=[{"Update": asset}, {"Update": version}])
+            self._transact(parts)
         except ClientError as error:
-            raise _not_published(error, highest) from error
+            raise self._not_published(error, upload) from error
+
+    def _replaced(self, asset_id: str, version: str) -> dict[str, Any]:
+        """From now on its time runs out. Looked at soon: what is left to do for its own run comes before."""
+        more = _open(VERSION, START_GRACE)
+        return self._expression(asset_id, _version_sk(version), None, replaced_at=now(), updated_at=now(), **more)
+
+    def _not_published(self, error: ClientError, upload: Upload) -> Exception:
+        """What a refused publication means: reasons come in the order of the transaction's parts."""
+        if code_of(error) != "TransactionCanceledException":
+            return error
+        this = {"this": _highest(upload)}
+        reasons = [reason.get("Code") for reason in error.response["CancellationReasons"]]
+        if reasons[0] == "ConditionalCheckFailed" and (refusal := self._refusal(upload)):
+            return refusal
+        if reasons[1] == "ConditionalCheckFailed":
+            return SourceSuperseded("RUN_CANCELLED", "this run was cancelled before it was published", this)
+        if {"TransactionConflict", "ConditionalCheckFailed"} & set(reasons):
+            return PointerContended("POINTER_CONTENDED", "another write touches the same records", this)
+        return error
+
+    def _refusal(self, upload: Upload) -> SourceSuperseded | None:
+        """Why this run may never be published; None where it may, and something else has changed meanwhile."""
+        asset, this = self.asset(upload.asset_id) or {}, {"this": _highest(upload)}
+        if asset.get("removed", "") >= upload.order:
+            return SourceSuperseded("ASSET_REMOVED", "the asset was removed after this upload", this)
+        if asset.get("highest", "") > _highest(upload):
+            return SourceSuperseded("SOURCE_SUPERSEDED", "a newer upload of the same key is already published", this)
+        if asset.get("highest") == _highest(upload) and asset.get("current") != _run_of(upload):
+            return SourceSuperseded("ROLLED_BACK", "this run was published and then rolled back", this)
+        return None
+
+    def roll_back(self, target: Upload, seen: dict[str, Any]) -> bool:
+        """Let `target`, published before, play in the place of `seen`, which is the asset's `current` as it was read.
+
+        False, and nothing written, where something else plays by now or the target has expired. `highest` stays: only
+        a newer upload moves it.
+        """
+        asset = self._expression(
+            target.asset_id,
+            ASSET,
+            "#current = :seen",
+            {":seen": seen},
+            current=_run_of(target),
+            rolled_back_at=now(),
+            updated_at=now(),
+            **_open(ASSET, START_GRACE),
+        )
+        version = self._expression(
+            target.asset_id,
+            _version_sk(target.version),
+            "#status = :published AND #revision = :run",
+            {":published": "published", ":run": target.revision},
+            remove=("replaced_at",),
+            updated_at=now(),
+        )
+        return self._transacted([asset, version, self._replaced(target.asset_id, seen["version"])])
+
+    def expire(self, upload: Upload) -> bool:
+        """Call a replaced version expired, so that nobody rolls back to it; False where it plays, again or still."""
+        version = self._expression(
+            upload.asset_id,
+            _version_sk(upload.version),
+            "#status = :published AND #revision = :run AND attribute_exists(#replaced_at)",
+            {":published": "published", ":run": upload.revision},
+            status="expired",
+            updated_at=now(),
+            **_open(VERSION),
+        )
+        plays = {
+            "TableName": self._name,
+            "Key": _pack(_key(upload.asset_id, ASSET)),
+            "ConditionExpression": "#current <> :run",
+            "ExpressionAttributeNames": {"#current": "current"},
+            "ExpressionAttributeValues": _pack({":run": _run_of(upload)}),
+        }
+        return self._transacted([version], [plays])
+
+    def remove(self, asset_id: str, order: str) -> None:
+        """Decide that nothing of the asset plays, and that no upload up to `order` ever will again."""
+        expression = self._expression(
+            asset_id,
+            ASSET,
+            "attribute_not_exists(#removed) OR #removed <= :removed",
+            remove=("current",),
+            status="removed",
+            removed=order,
+            updated_at=now(),
+            **_open(ASSET, START_GRACE),
+        )
+        _unless_refused(expression)
+
+    def removed(self, upload: Upload) -> None:
+        """This version's outputs are to go; the sweep sees to what is left of them."""
+        values = {"status": "removed", **_open(VERSION, START_GRACE)}
+        condition = "attribute_exists(pk) AND NOT #status IN (:received, :transcoding, :cancelled)"
+        extra = {f":{status}": status for status in ("received", "transcoding", "cancelled")}
+        self._update_if(condition, upload, _version_sk(upload.version), extra, **values)
+
+    def _transact(self, updates: list[dict[str, Any]], checks: list[dict[str, Any]] | None = None) -> None:
+        items = [{"Update": each} for each in updates] + [{"ConditionCheck": each} for each in checks or []]
+        client("dynamodb").transact_write_items(TransactItems=items)
+
+    def _transacted(self, updates: list[dict[str, Any]], checks: list[dict[str, Any]] | None = None) -> bool:
+        try:
+            self._transact(updates, checks)
+            return True
+        except ClientError as error:
+            if code_of(error) != "TransactionCanceledException":
+                raise
+            return False
 
     # One transcode -------------------------------------------------------------------------------------------
 
@@ -377,24 +499,12 @@ def _unless_refused(expression: dict[str, Any]) -> bool:
         return False
 
 
-def _not_published(error: ClientError, highest: str) -> Exception:
-    """What a refused publication means: reasons come in the order of the transaction's parts."""
-    if code_of(error) != "TransactionCanceledException":
-        return error
-    asset, version = (reason.get("Code") for reason in error.response["CancellationReasons"])
-    if asset == "ConditionalCheckFailed":
-        return SourceSuperseded(
-            "SOURCE_SUPERSEDED", "a newer upload of the same key is already published", {"this": highest}
-        )
-    if version == "ConditionalCheckFailed":
-        return SourceSuperseded("RUN_CANCELLED", "this run was cancelled before it was published", {"this": highest})
-    if "TransactionConflict" in (asset, version):
-        return PointerContended("POINTER_CONTENDED", "another write touches the same records", {"this": highest})
-    return error
-
-
 def _highest(upload: Upload) -> str:
     return f"{upload.order}-{upload.revision:06d}"
+
+
+def _run_of(upload: Upload) -> dict[str, Any]:
+    return {"version": upload.version, "revision": upload.revision}
 
 
 def _key(pk: str, sk: str) -> dict[str, str]:

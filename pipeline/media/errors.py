@@ -60,6 +60,10 @@ CODES: dict[str, Code] = {
     ),
     "SOURCE_SUPERSEDED": Code("policy", False, "Nothing to do: a newer upload of the same key takes its place."),
     "RUN_CANCELLED": Code("policy", False, "Somebody cancelled this run; `vod retry` starts the next one."),
+    "ASSET_REMOVED": Code("policy", False, "The asset was deleted after this upload; upload the film again."),
+    "ROLLED_BACK": Code(
+        "policy", False, "Nothing to do: an older version was chosen; `vod rollback` can go forwards too."
+    ),
     "SERVICE_THROTTLED": Code(
         "service", True, "Wait: the step is tried again. If it stays, look at the service's quotas and health page."
     ),

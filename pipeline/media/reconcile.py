@@ -25,11 +25,11 @@ KEPT = datetime.timedelta(days=14)
 ALIVE = ("SUBMITTED", "PROGRESSING")
 BAD_ENDS = ("FAILED", "TIMED_OUT", "ABORTED")
 #: Statuses of versions whose outputs nobody will ever play.
-REFUSED = ("rejected", "superseded", "cancelled")
+REFUSED = ("rejected", "superseded", "cancelled", "expired", "removed")
 
 
 def for_version(record: Mapping[str, Any], execution: str | None, redrives: int = 0, just_ended: bool = False) -> str:
-    """wait, start, stop, record, remove, close or puzzle.
+    """wait, start, stop, record, remove, expire, close or puzzle.
 
     redrives: how often the execution has been redriven; a bad end is recorded once after each. just_ended: so lately
     that the event of it may still be on its way.
@@ -44,7 +44,7 @@ def for_version(record: Mapping[str, Any], execution: str | None, redrives: int 
     if execution in BAD_ENDS and record.get("recorded", -1) < redrives:
         return "wait" if just_ended else "record"
     if status == "published":
-        return "close"
+        return "expire" if record.get("replaced_at") else "close"
     # Failed: now that it is due nobody can redrive it any more.
     return "remove" if status == "failed" or execution is None else "puzzle"
 

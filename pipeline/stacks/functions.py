@@ -241,6 +241,7 @@ def answers(
                 jobs_queue_url=w.jobs.queue_url,
                 topic_arn=w.topic.topic_arn,
                 stack=Aws.STACK_NAME,
+                old_outputs_days=str(w.configuration.old_outputs_days),
             ),
             300,
             (

@@ -178,6 +178,7 @@ def test_a_repair_does_not_write_over_a_newer_publication(table, monkeypatch):
 
     def overtaken(asset_id):
         found = asset(asset_id)
+        monkeypatch.setattr(table, "asset", asset)
         publish(table, NEW)
         return found
 
@@ -187,10 +188,12 @@ def test_a_repair_does_not_write_over_a_newer_publication(table, monkeypatch):
 
 
 def test_what_was_removed_is_not_brought_back_by_a_repair(table):
+    table.register(OLD)
     publish(table, OLD)
-    removed = json.dumps({"status": "removed"})
-    objects.write(OUTPUTS, f"a/{OLD.asset_id}/asset.json", removed, "application/json")
+    table.remove(OLD.asset_id, OLD.order)
+    assert set(pointers.repair(table, OUTPUTS, OLD.asset_id)) == {"asset.json", "index.m3u8", "index.mpd"}
     assert pointers.repair(table, OUTPUTS, OLD.asset_id) == []
+    assert json.loads(objects.read(OUTPUTS, f"a/{OLD.asset_id}/asset.json"))["status"] == "removed"
 
 
 # What viewers read while nothing plays -------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def environment(jobs_queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:  # 
         settings.PublishSettings(TABLE, OUTPUTS, "https://d111111abcdef8.cloudfront.net"),
         settings.ReportSettings(TABLE, BUCKET, "Vod"),
         settings.RecordSettings(TABLE, TOPIC_ARN, OUTPUTS),
-        settings.SweepSettings(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, "none", jobs_queue.url, TOPIC_ARN, "Vod"),
+        settings.SweepSettings(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, "none", jobs_queue.url, TOPIC_ARN, "Vod", "30"),
     ):
         for name, value in each.as_env().items():
             monkeypatch.setenv(name, value)

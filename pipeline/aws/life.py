@@ -1,0 +1,188 @@
+"""The life of versions: which of them plays, which may play again, and the end of an asset.
+
+In: an asset id, and what the operator decided. Out: what was done, as plain dictionaries. Each decision is one
+conditional write (pipeline.aws.table); what follows from it is done here at once, and what is left of it when this
+process dies on the way, the sweep does. Raises NothingByThatName, and NotNow where the asset does not allow it.
+
+Deleting, in this order: the record says that nothing up to here is ever published; runs under way are cancelled;
+asset.json says "removed"; then manifests, outputs, work files and receipts go, source versions where they are asked
+for, and CloudFront is told to forget its copies. A newer upload brings the asset back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from typing import Any
+
+from pipeline.aws import objects, operate, pointers, topic
+from pipeline.aws.clients import client
+from pipeline.aws.operate import NothingByThatName, NotNow, Place
+from pipeline.aws.table import AssetTable, upload_of
+from pipeline.media import keys
+from pipeline.media.asset import Upload
+from pipeline.media.errors import PointerContended
+
+_LOOKS = 5
+_UNPUBLISHED = ("received", "transcoding", "failed", "cancelled")
+
+
+@dataclasses.dataclass(frozen=True)
+class Beyond:
+    """What a deletion touches besides the pipeline's own place."""
+
+    topic_arn: str
+    distribution_id: str
+
+
+def versions(asset_id: str, place: Place) -> list[dict[str, Any]]:
+    """Every version of the asset, newest first; `plays` of one at most, `replaced_at` of what another has replaced."""
+    table = AssetTable(place.table)
+    current = (table.asset(asset_id) or {}).get("current") or {}
+    return [
+        {
+            "version": record["upload"]["version"],
+            "revision": int(record["revision"]),
+            "status": record["status"],
+            "registered_at": record.get("created_at"),
+            "replaced_at": record.get("replaced_at"),
+            "plays": record["upload"]["version"] == current.get("version"),
+        }
+        for record in _records(asset_id, table)
+    ]
+
+
+def rollback(asset_id: str, version: str | None, place: Place) -> dict[str, Any]:
+    """Let a version that was published before play again: the one named, else the newest before the one that plays.
+
+    Viewers in the middle of the film keep what they see; whoever opens it now gets the older version.
+    """
+    table = AssetTable(place.table)
+    records = _records(asset_id, table)
+    current = (table.asset(asset_id) or {}).get("current")
+    if not current:
+        raise NotNow(f"{asset_id} does not play: there is nothing to roll back")
+    target = upload_of(_target(asset_id, records, current, version))
+    if objects.head_object(place.outputs_bucket, target.run_prefix + pointers.ASSET_JSON) is None:
+        raise NotNow(f"{target.execution_name} has no outputs any more: upload that film again")
+    if not table.roll_back(target, current):
+        raise NotNow(f"{asset_id} has changed just now: look again with `vod versions {asset_id}`")
+    _settle(table, place.outputs_bucket, asset_id)
+    return {
+        "asset_id": asset_id,
+        "plays": target.run,
+        "instead_of": keys.run(current["version"], int(current["revision"])),
+    }
+
+
+def _target(
+    asset_id: str, records: list[dict[str, Any]], current: dict[str, Any], version: str | None
+) -> dict[str, Any]:
+    """The record to roll back to; `version` may be a run (1a2b3c4d5e-r1) as the folder under v/ is called."""
+    if version is not None:
+        wanted = version.partition("-")[0]
+        found = [record for record in records if record["upload"]["version"] == wanted]
+        if not found:
+            raise NothingByThatName(f"{asset_id} has no version {version}; `vod versions {asset_id}` lists them")
+        if wanted == current["version"]:
+            raise NotNow(f"{version} is what plays")
+        if found[0]["status"] != "published":
+            raise NotNow(f"version {version} is {found[0]['status']}: only a published one can play again")
+        return found[0]
+    (playing,) = [record for record in records if record["upload"]["version"] == current["version"]]
+    older = [
+        record
+        for record in records
+        if record["status"] == "published" and record["upload"]["order"] < playing["upload"]["order"]
+    ]
+    if not older:
+        raise NotNow(f"{asset_id} has no earlier version that is still there")
+    return older[0]
+
+
+def _settle(table: AssetTable, bucket: str, asset_id: str) -> None:
+    """Write the pointers until they say what the record says; a publication at the same moment may be first."""
+    for _ in range(_LOOKS):
+        if not pointers.repair(table, bucket, asset_id):
+            return
+    # The record is open: the sweep looks again.
+
+
+def delete(asset_id: str, place: Place, beyond: Beyond, purge_sources: bool = False) -> dict[str, Any]:
+    """Take the asset away; a report of every object that was removed. Doing it twice is the same."""
+    table = AssetTable(place.table)
+    records = _records(asset_id, table)
+    uploads = [upload_of(record) for record in records]
+    newest = uploads[0]
+    table.remove(asset_id, newest.order)
+    cancelled = [_stop(each, place) for each in records if each["status"] in _UNPUBLISHED]
+    for upload in uploads:
+        table.removed(upload)
+    _say_removed(newest, place.outputs_bucket)
+    report = {
+        "asset_id": asset_id,
+        "file": newest.url,
+        "cancelled": [name for name in cancelled if name],
+        "outputs_bucket": place.outputs_bucket,
+        "outputs": _remove_outputs(asset_id, place.outputs_bucket),
+        "sources_bucket": newest.bucket,
+        "receipts": objects.purge(newest.bucket, {keys.receipt_key(newest.key)}),
+        "sources": objects.purge(newest.bucket, _source_keys(newest)) if purge_sources else [],
+    }
+    report["invalidation"] = _forget(asset_id, beyond.distribution_id)
+    counts = {name: len(report[name]) for name in ("outputs", "receipts", "sources")}
+    topic.announce(beyond.topic_arn, "removed", newest, {"removed_objects": counts})
+    return report
+
+
+def _stop(record: dict[str, Any], place: Place) -> str | None:
+    """The run that was cancelled. One that has just been published, or has ended by itself, needs no stopping."""
+    upload = upload_of(record)
+    try:
+        operate.cancel(upload.execution_name, place)
+    except NotNow:
+        return None
+    return upload.execution_name
+
+
+def _say_removed(newest: Upload, bucket: str) -> None:
+    try:
+        pointers.show(bucket, newest, keys.title(newest.key), "removed")
+    except PointerContended:
+        # A publication that was decided before the removal is writing; the record is open, the sweep looks again.
+        return
+
+
+def _remove_outputs(asset_id: str, bucket: str) -> list[str]:
+    prefix = keys.pointer_prefix(asset_id)
+    manifests = [prefix + name for name in pointers.CONTENT_TYPES if name != pointers.ASSET_JSON]
+    there = [key for key in manifests if objects.head_object(bucket, key) is not None]
+    pointers.remove_manifests(bucket, asset_id)
+    folders = (f"{prefix}v/", f"{keys.WORK}{asset_id}/")
+    return there + [key for folder in folders for key in objects.remove_below(bucket, folder)]
+
+
+def _source_keys(upload: Upload) -> list[str]:
+    """The film and the captions beside it."""
+    beside = objects.versioned_keys_below(upload.bucket, keys.stem(upload.key) + ".")
+    return [upload.key, *(key for key in beside if keys.caption_parts(upload.key, key))]
+
+
+def _forget(asset_id: str, distribution_id: str) -> str:
+    """Segments may lie in CloudFront's caches for a year; the id of the invalidation that removes them."""
+    answer = client("cloudfront").create_invalidation(
+        DistributionId=distribution_id,
+        InvalidationBatch={
+            "Paths": {"Quantity": 1, "Items": [f"/{keys.pointer_prefix(asset_id)}*"]},
+            "CallerReference": uuid.uuid4().hex,
+        },
+    )
+    return answer["Invalidation"]["Id"]
+
+
+def _records(asset_id: str, table: AssetTable) -> list[dict[str, Any]]:
+    """The asset's uploads, newest first."""
+    found = [record for record in table.versions(asset_id) if "upload" in record]
+    if not found:
+        raise NothingByThatName(f"{asset_id}: there is no asset of that name")
+    return sorted(found, key=lambda record: record["upload"]["order"], reverse=True)
