@@ -143,6 +143,17 @@ class AdoptSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
+class IssueSettings(Settings):
+    """Who may watch, where playback is private. trusted_keys: "<key id>=<fingerprint>,..."; base_url: of the films."""
+
+    signing_secret: str
+    trusted_keys: str
+    base_url: str
+    cookie_seconds: str
+    same_site: str
+
+
+@dataclasses.dataclass(frozen=True)
 class SiteSettings(Settings):
     """The custom resource that copies the built player page beside the outputs."""
 

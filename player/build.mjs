@@ -56,6 +56,10 @@ for (const name of readdirSync(join(here, "src")).sort()) {
 }
 write("licences.txt", licences.map((name) => `${name}\n\n${readFileSync(join(modules, name, "LICENSE"), "utf8")}`).join("\n\n"));
 
+// Under its own name: the distribution answers with it where a viewer may not see a film.
+const forbidden = { error: "FORBIDDEN", message: "You may not see this film, or your permission has run out." };
+writeFileSync(join(dist, "player", "403.json"), `${JSON.stringify(forbidden)}\n`);
+
 const html = readFileSync(join(here, "src/index.html"), "utf8");
 writeFileSync(join(dist, "index.html"), html.replace(/\{\{([\w.-]+)\}\}/g, (_, name) => `/player/${hashedName(name)}`));
 console.log([...written.values()].map((name) => `dist/player/${name}`).join("\n"));

@@ -1,4 +1,4 @@
-"""The player page in the outputs bucket: index.html and player/..., copied out of the zip that the deployment brought.
+"""The player page in the outputs bucket: index.html and player/... below site/, out of the zip that the stack brought.
 
 Scripts first, index.html last, so that nobody is sent to a script that is not there yet. Script names carry a hash of
 their content; those of the page before stay for a week, for viewers who still have it open.
@@ -15,6 +15,7 @@ import zipfile
 from pathlib import PurePosixPath
 
 from pipeline.aws.clients import client
+from pipeline.media.keys import SITE
 
 INDEX = "index.html"
 FOLDER = "player/"
@@ -44,13 +45,13 @@ class UnknownPageFile(Exception):
 
 
 def install(archive_bucket: str, archive_key: str, outputs_bucket: str) -> list[str]:
-    """Copy the page out of the archive; returns the keys written."""
+    """Copy the page out of the archive; returns the files written, in their order."""
     archive = client("s3").get_object(Bucket=archive_bucket, Key=archive_key)["Body"].read()
     files = unpack(archive)
     for key in in_order(files):
         client("s3").put_object(
             Bucket=outputs_bucket,
-            Key=key,
+            Key=SITE + key,
             Body=files[key],
             ContentType=content_type(key),
             CacheControl=cache_control(key),
@@ -65,7 +66,7 @@ def remove(outputs_bucket: str) -> None:
 
 
 def unpack(archive: bytes) -> dict[str, bytes]:
-    """Key in the outputs bucket -> content."""
+    """Path of each file, below site/ in the outputs bucket -> content."""
     with zipfile.ZipFile(io.BytesIO(archive)) as page:
         files = {entry.filename: page.read(entry) for entry in page.infolist() if not entry.is_dir()}
     for key in files:
@@ -97,10 +98,12 @@ def _outdated(bucket: str, current: set[str]) -> list[str]:
 
 
 def _scripts(bucket: str) -> dict[str, datetime.datetime]:
-    pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=FOLDER)
-    return {entry["Key"]: entry["LastModified"] for page in pages for entry in page.get("Contents", [])}
+    pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=SITE + FOLDER)
+    return {
+        entry["Key"].removeprefix(SITE): entry["LastModified"] for page in pages for entry in page.get("Contents", [])
+    }
 
 
 def _delete(bucket: str, keys: list[str]) -> None:
     for key in keys:
-        client("s3").delete_object(Bucket=bucket, Key=key)
+        client("s3").delete_object(Bucket=bucket, Key=SITE + key)

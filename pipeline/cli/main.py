@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import signal
 import sys
 from pathlib import Path
@@ -109,13 +110,47 @@ def _add_operations(commands: Any) -> None:
     replay.add_argument("queue", nargs="?", default="all", choices=["uploads", "jobs", "record", "sweep", "all"])
     ingest = _operation(commands, "ingest", "ingest", "announce films that lie in the sources bucket already")
     ingest.add_argument("prefix", metavar="PREFIX", help="where they lie: uploads/, or something below it")
+    _add_life(commands)
 
 
-def _operation(commands: Any, name: str, function: str, help_text: str) -> argparse.ArgumentParser:
+def _add_life(commands: Any) -> None:
+    """Which version plays, how an asset ends, who may watch; each name is a function of pipeline.cli.life."""
+
+    def about_an_asset(name: str, help_text: str) -> argparse.ArgumentParser:
+        parser = _operation(commands, name, name, help_text, "life")
+        parser.add_argument("name", metavar="ASSET", help="an asset's id")
+        return parser
+
+    about_an_asset("versions", "list an asset's versions: which plays, which can play again")
+    rollback = about_an_asset("rollback", "let an older version play again")
+    rollback.add_argument("version", nargs="?", metavar="VERSION", help="which (default: the one before what plays)")
+    delete = about_an_asset("delete", "remove an asset: outputs, addresses, receipt")
+    delete.add_argument("--purge-sources", action="store_true", help="also every version of the uploaded file")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    delete.add_argument("--report", type=Path, metavar="FILE", help="write down every object that was removed")
+    sign = about_an_asset("sign", "let somebody watch a private film: a link to the page, and cookies")
+    sign.add_argument("--minutes", type=int, default=60, metavar="N", help="for how long (default 60)")
+    keys = commands.add_parser("keys", help="make a key pair for private playback")
+    keys.add_argument("action", choices=["new"])
+    keys.add_argument("name", metavar="NAME", help="what to call the files")
+    keys.add_argument("--folder", type=Path, default=Path("keys"), help="where to write them (default: keys)")
+    keys.add_argument(
+        "--login-of", type=Path, metavar="FILE", help="keep the login's secret of an older NAME.secret.json"
+    )
+    keys.set_defaults(command=_keys)
+
+
+def _keys(options: argparse.Namespace, console: Console) -> int:
+    from pipeline.cli.life import keys
+
+    return keys(options, console)
+
+
+def _operation(
+    commands: Any, name: str, function: str, help_text: str, module: str = "operate"
+) -> argparse.ArgumentParser:
     def run(options: argparse.Namespace, console: Console) -> int:
-        from pipeline.cli import operate
-
-        return getattr(operate, function)(options, console)
+        return getattr(importlib.import_module(f"pipeline.cli.{module}"), function)(options, console)
 
     parser = commands.add_parser(
         name,
@@ -167,17 +202,20 @@ def _users_mistakes() -> tuple[type[Exception], ...]:
 
 
 #: Of the errors below, those that a better command line would have avoided.
-_USAGE_ERRORS = ("NothingByThatName", "NotUnderUploads", "QueueUnclear")
+_USAGE_ERRORS = ("NothingByThatName", "NotUnderUploads", "QueueUnclear", "NotConfirmed", "KeyNotMade", "NotAnAssetId")
 
 #: Modules that take long to import name their errors here; one that was never imported cannot have raised.
 _LAZY_ERRORS = {
     "pipeline.aws.existing": ("NotUnderUploads", "QueueRefused"),
     "pipeline.aws.operate": ("NothingByThatName", "NotNow"),
+    "pipeline.aws.playback": ("SecretNotUsable",),
     "pipeline.aws.replay": ("ReplayRefused",),
     "pipeline.bundle": ("PlayerNotBuilt",),
+    "pipeline.cli.life": ("KeyNotMade", "NotConfirmed", "PlaybackIsPublic"),
     "pipeline.cli.mediaconvert": ("QueueUnclear",),
     "pipeline.cli.operate": ("OperationFailed",),
     "pipeline.cli.world": ("NoPipeline",),
+    "pipeline.media.signing": ("KeyNotUsable", "NotAnAssetId"),
     "pipeline.local.demo_film": ("DemoFilmFailed",),
     "pipeline.local.deploy": ("DeployFailed",),
     "pipeline.local.emulators": ("EmulatorVersion",),

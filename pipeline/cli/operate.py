@@ -50,7 +50,7 @@ def command(
 
 
 def _cancel(world: World, options: argparse.Namespace) -> dict[str, Any]:
-    return {"cancelled": operate.cancel(options.name, _place(world))}
+    return {"cancelled": operate.cancel(options.name, place(world))}
 
 
 def _tell_cancelled(result: dict[str, Any]) -> list[str]:
@@ -62,7 +62,7 @@ def _tell_cancelled(result: dict[str, Any]) -> list[str]:
 
 
 def _retry(world: World, options: argparse.Namespace) -> dict[str, Any]:
-    return operate.retry(options.name, _place(world))
+    return operate.retry(options.name, place(world))
 
 
 def _tell_retried(result: dict[str, Any]) -> list[str]:
@@ -116,7 +116,7 @@ replay_letters = command(_replay, _tell_replayed)
 ingest = command(_ingest, _tell_ingested)
 
 
-def _place(world: World) -> operate.Place:
+def place(world: World) -> operate.Place:
     return operate.Place(
         table=world.outputs["AssetsTable"],
         outputs_bucket=world.outputs["OutputsBucket"],

@@ -14,6 +14,7 @@ import atexit
 import json
 import os
 import socket
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -231,6 +232,7 @@ def _serve_edge(
 ) -> None:
     from pipeline.local.edge import Edge
     from pipeline.local.edge.server import Serving
+    from pipeline.local.emulators import invalidations
 
     cache = emulators.run.path / "edge" / assembly.stack_name
     cache.mkdir(parents=True)
@@ -243,6 +245,9 @@ def _serve_edge(
         foreign=lambda bucket: _settings_of(emulators.client("s3"), bucket),
     )
     opening.callback(Serving(edge, sock).stop)
+    opening.callback(invalidations.tell(deployment.physical[edge.distribution.id], edge.invalidate))
+    for setting in edge.distribution.not_enforced:
+        print(f"the local edge does not enforce the {setting}", file=sys.stderr)
 
 
 def _settings_of(s3: Any, bucket: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -17,9 +17,11 @@ UPLOADS = "uploads/"
 RECEIPTS = "receipts/"
 ASSETS = "a/"
 WORK = "w/"
+#: The player page. A prefix of its own, so that whoever asks for the page in odd words cannot reach a film.
+SITE = "site/"
 
 #: Every prefix that we write to; a synth-time guard compares them with what starts the pipeline.
-WRITTEN_PREFIXES = (RECEIPTS, ASSETS, WORK)
+WRITTEN_PREFIXES = (RECEIPTS, ASSETS, WORK, SITE)
 
 CAPTION_SUFFIXES = (".srt", ".vtt")
 SIDECAR_SUFFIXES = (*CAPTION_SUFFIXES, ".json", ".jpg", ".jpeg", ".png", ".txt", ".md5", ".sha256", ".xml")

@@ -33,10 +33,14 @@ _DIGEST_INFO = {
     "sha1": bytes.fromhex("3021300906052b0e03021a05000414"),
 }
 _BITS = 2048
-_INTEGER, _OCTETS, _SEQUENCE = 0x02, 0x04, 0x30
+_INTEGER, _BIT_STRING, _OCTETS, _SEQUENCE = 0x02, 0x03, 0x04, 0x30
 _RSA_OID = bytes.fromhex("06092a864886f70d010101")
 _BASE64 = str.maketrans("+=/", "-_~")
 _ASSET_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
+
+
+class NotAnAssetId(ValueError):
+    """Something that is no asset's id, and must not become part of a policy."""
 
 
 class KeyNotUsable(ValueError):
@@ -70,6 +74,13 @@ class RsaKey:
         key.sign(b"a key that cannot sign is found here, not when a viewer waits")
         return key
 
+    @property
+    def fingerprint(self) -> str:
+        """The same as `fingerprint` of the public key in PEM: which of the trusted keys this one belongs to."""
+        numbers = _der(_SEQUENCE, _der_integer(self.n) + _der_integer(self.e))
+        algorithm = _der(_SEQUENCE, _RSA_OID + b"\x05\x00")
+        return hashlib.sha256(_der(_SEQUENCE, algorithm + _der(_BIT_STRING, b"\x00" + numbers))).hexdigest()
+
     def sign(self, message: bytes, digest: str = "sha256") -> bytes:
         """RSASSA-PKCS1-v1_5. digest: sha256 or sha1."""
         size = self.n.bit_length() // 8
@@ -85,10 +96,21 @@ class RsaKey:
         return signed.to_bytes(size, "big")
 
 
+def fingerprint(public_pem: str) -> str:
+    """Hash of a public key's DER form (SubjectPublicKeyInfo), whatever its PEM's line ends."""
+    match = re.search(r"-----BEGIN PUBLIC KEY-----(.+?)-----END PUBLIC KEY-----", public_pem, re.DOTALL)
+    if not match:
+        raise KeyNotUsable('no public key in PEM ("BEGIN PUBLIC KEY"): `vod keys new` writes one')
+    try:
+        return hashlib.sha256(base64.b64decode("".join(match[1].split()), validate=True)).hexdigest()
+    except (binascii.Error, ValueError) as error:
+        raise KeyNotUsable(f"the public key cannot be read: {error}") from None
+
+
 def resource(base_url: str, asset_id: str) -> str:
     """What a viewer of this film may fetch. An empty base stands for any host behind this key group."""
     if not _ASSET_ID.fullmatch(asset_id):
-        raise ValueError(f"not an asset id: {asset_id[:100]!r}")
+        raise NotAnAssetId(f"not an asset id: {asset_id[:100]!r}")
     return f"{base_url or 'https://*'}/{keys.pointer_prefix(asset_id)}*"
 
 
@@ -134,6 +156,16 @@ def _packed(data: bytes) -> str:
 
 
 # DER, as much of it as a private key needs ------------------------------------------------------------------
+
+
+def _der(tag: int, value: bytes) -> bytes:
+    size = len(value)
+    length = bytes([size]) if size < 0x80 else b"\x82" + size.to_bytes(2, "big")
+    return bytes([tag]) + (length if size < 0x80 or size > 0xFF else bytes([0x81, size])) + value
+
+
+def _der_integer(number: int) -> bytes:
+    return _der(_INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))
 
 
 def _inside_pkcs8(der: bytes) -> bytes:

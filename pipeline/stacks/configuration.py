@@ -249,6 +249,17 @@ class Configuration:
         "The Secrets Manager secret that holds the private key which signs now.",
         "vod/films-2026",
     )
+    cookie_seconds: int = _option(
+        3600,
+        _number(10, 604800),
+        "How long the cookies of `/session/<asset>` last. The player page renews them while a film is open.",
+    )
+    embedding_sites: tuple[str, ...] = _option(
+        (),
+        _list(_text("an origin such as https://www.example.com", r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")),
+        "Sites that may show the player page in a frame; the distribution's own pages always may.",
+        "https://www.example.com",
+    )
     geo_allow: tuple[str, ...] = _option((), _COUNTRIES, "Countries that may watch; all others may not.", "CH,DE")
     geo_deny: tuple[str, ...] = _option((), _COUNTRIES, "Countries that may not watch; all others may.", "")
     web_acl_arn: str = _option(

@@ -14,8 +14,8 @@ from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
 from pipeline import bundle, settings
+from pipeline.media import keys
 from pipeline.stacks import grants
-from pipeline.stacks.delivery import PAGE, PLAYER
 from pipeline.stacks.functions import Row
 from pipeline.stacks.naming import named
 from pipeline.stacks.staging import staged
@@ -39,7 +39,7 @@ class PlayerPage(Construct):
         )
 
     def row(self) -> Row:
-        pages = [self._outputs.arn_for_objects(pattern) for pattern in (PAGE, f"{PLAYER}*")]
+        pages = [self._outputs.arn_for_objects(f"{keys.SITE}*")]
         archive = f"arn:{Aws.PARTITION}:s3:::{self._asset.s3_bucket_name}/{self._asset.s3_object_key}"
         return Row(
             "site",

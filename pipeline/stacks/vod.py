@@ -38,7 +38,8 @@ class VodStack(Stack):
         )
         storage = Storage(self, "Storage", configuration)
         sources, outputs = storage.sources.bucket, storage.outputs.bucket
-        delivery = Delivery(self, "Delivery", configuration, storage.outputs)
+        functions = Functions(self, "Functions", storage.key)
+        delivery = Delivery(self, "Delivery", configuration, storage.outputs, functions)
         transcode = Transcode(self, "Transcode", configuration, sources, outputs, storage.key)
         queues = Queues(self, "Queues")
         topic = named(sns.Topic(self, "Topic", enforce_ssl=True, master_key=storage.key), "Topic")
@@ -53,7 +54,6 @@ class VodStack(Stack):
             configuration=configuration,
         )
 
-        functions = Functions(self, "Functions", storage.key)
         machine = Workflow(self, "Steps", functions.make(steps(world)), topic, storage.key).machine
         rows = answers(world, machine, queues.uploads.queue, queues.unrecorded, queues.unswept)
         events = functions.make(rows)
@@ -90,6 +90,8 @@ class VodStack(Stack):
             MediaConvertQueueArn=transcode.queue_arn,
             **({"HopQueueArn": transcode.hop_queue_arn} if transcode.hop_queue_arn else {}),
         )
+        if delivery.private:
+            self._outputs(SigningSecret=delivery.private.secret, TrustedKeys=delivery.private.trusted)
 
     def _outputs(self, **values: str) -> None:
         for name, value in values.items():

@@ -27,7 +27,7 @@ def bucket(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stu
     page = build(home)
     for path in page.rglob("*"):
         if path.is_file():
-            _put(stub, path.relative_to(page).as_posix(), path)
+            _put(stub, f"site/{path.relative_to(page).as_posix()}", path)
     for name, path in make_film(tmp_path_factory.mktemp("film") / "a").items():
         _put(stub, f"a/{ASSET}/{name}", path)
     yield stub

@@ -93,7 +93,9 @@ def call(server: HTTPServer, kind: str, physical_id: str | None = None) -> dict[
 
 
 def keys(s3: Any) -> set[str]:
-    return {entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
+    """All that is in the bucket; of the page without its folder."""
+    found = (entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []))
+    return {key.removeprefix("site/") for key in found}
 
 
 def test_create_copies_the_page_with_its_types_and_lifetimes(s3: Any, cloudformation: HTTPServer) -> None:
@@ -101,9 +103,9 @@ def test_create_copies_the_page_with_its_types_and_lifetimes(s3: Any, cloudforma
     answer = call(cloudformation, "Create")
     assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", "outputs/index.html")
     assert keys(s3) == set(PAGE)
-    index = s3.get_object(Bucket=BUCKET, Key="index.html")
+    index = s3.get_object(Bucket=BUCKET, Key="site/index.html")
     assert (index["ContentType"], index["CacheControl"]) == ("text/html; charset=utf-8", "public, max-age=60")
-    script = s3.get_object(Bucket=BUCKET, Key="player/page.1.js")
+    script = s3.get_object(Bucket=BUCKET, Key="site/player/page.1.js")
     assert script["ContentType"] == "text/javascript; charset=utf-8"
     assert script["CacheControl"].endswith("immutable")
     assert script["Body"].read() == b"void 1"
@@ -115,13 +117,13 @@ def test_an_update_keeps_the_scripts_of_a_page_somebody_has_open(s3: Any, cloudf
     s3.put_object(Bucket=ASSETS, Key="page.zip", Body=archive({"index.html": b"new", "player/page.2.js": b"void 2"}))
     assert call(cloudformation, "Update", "outputs/index.html")["Status"] == "SUCCESS"
     assert {"player/page.1.js", "player/page.2.js"} < keys(s3)
-    assert s3.get_object(Bucket=BUCKET, Key="index.html")["Body"].read() == b"new"
+    assert s3.get_object(Bucket=BUCKET, Key="site/index.html")["Body"].read() == b"new"
 
 
 def test_an_update_forgets_scripts_that_are_older_than_a_week(
     s3: Any, cloudformation: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    s3.put_object(Bucket=BUCKET, Key="player/old.js", Body=b"old")
+    s3.put_object(Bucket=BUCKET, Key="site/player/old.js", Body=b"old")
     s3.put_object(Bucket=ASSETS, Key="page.zip", Body=archive(PAGE))
     monkeypatch.setattr(page, "KEPT", -page.KEPT)  # a week hence: everything is older
     call(cloudformation, "Update", "outputs/index.html")
@@ -140,7 +142,7 @@ def test_delete_takes_the_page_and_leaves_the_films(s3: Any, cloudformation: HTT
 def test_delete_of_a_page_that_is_not_here_touches_nothing(
     s3: Any, cloudformation: HTTPServer, physical_id: str
 ) -> None:
-    s3.put_object(Bucket=BUCKET, Key="index.html", Body=b"stays")
+    s3.put_object(Bucket=BUCKET, Key="site/index.html", Body=b"stays")
     answer = call(cloudformation, "Delete", physical_id)
     assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", physical_id)
     assert keys(s3) == {"index.html"}

@@ -66,6 +66,16 @@ def test_a_key_that_cannot_sign_is_refused_at_once(text, reason):
         signing.RsaKey.from_pem(text)
 
 
+def test_private_and_public_key_know_each_other():
+    public = PRIVATE.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    found = signing.RsaKey.from_pem(pem(PRIVATE)).fingerprint
+    assert found == signing.fingerprint(public.decode()) == signing.fingerprint(public.decode().replace("\n", "\r\n"))
+    with pytest.raises(signing.KeyNotUsable, match="no public key"):
+        signing.fingerprint(pem(PRIVATE))
+
+
 def test_no_message_and_no_repr_shows_the_key():
     key = signing.RsaKey.from_pem(pem(PRIVATE))
     assert str(key.d) not in repr(key) + str(key)

@@ -17,7 +17,8 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,7 @@ class Edge:
         self.client = S3Client(endpoint_url, account, region)
         self.functions = FunctionClient(endpoint_url, account, region, self.client.http)
         self.library = Library(self.distribution, SliceStore(Path(cache_dir), most_cache_bytes), self.client)
+        self._forgotten: deque[str] = deque()
         self.log = access_log.AccessLog(access_log_path or Path(cache_dir) / "access.jsonl")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,12 +114,23 @@ class Edge:
         await self.close()
         await send({"type": "lifespan.shutdown.complete"})
 
+    def invalidate(self, patterns: Sequence[str]) -> None:
+        """Forget the copies under these paths, as an invalidation asks. Callable from any thread."""
+        self._forgotten.extend(patterns)
+
+    def _forget(self) -> None:
+        """Done before the next request is answered, on the loop that the copies belong to."""
+        while self._forgotten:
+            pattern = self._forgotten.popleft()
+            self.library.forget(lambda path, pattern=pattern: policies.matches(pattern, path))
+
     async def close(self) -> None:
         await self.client.close()
         self.log.close()
 
     async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
+        self._forget()
         request = _request(scope)
         request_id = secrets.token_urlsafe(24)
         answer = await self._answer(request)

@@ -109,6 +109,11 @@ class Library:
             task.add_done_callback(lambda done: (self._filling.pop(name, None), done.cancelled() or done.exception()))
         return self._filling[name]
 
+    def forget(self, is_meant: Callable[[str], bool]) -> None:
+        """Drop every copy whose path is meant, errors too. Answers under way go on."""
+        for name in [name for name in self.entries if is_meant(name[1])]:  # the path is a cache key's second part
+            self.store.drop(self.entries.pop(name).number)
+
     def _fresh(self, wanted: Wanted) -> Entry | None:
         entry = self.entries.get(wanted.cache_key)
         if entry is None or entry.fresh_until <= self.clock():

@@ -22,8 +22,8 @@ def origin() -> Iterator[StubS3]:
     stub.put(SEGMENT, b"x" * 2000, "video/mp4")
     stub.put("a/film/v/1-r1/stream.m3u8", "#EXTM3U\n" * 500, "application/vnd.apple.mpegurl")
     stub.put("a/film/asset.json", "{}", "application/json")
-    stub.put("index.html", "<h1>films</h1>", "text/html")
-    stub.put("player/page.0123.js", "1", "text/javascript")
+    stub.put("site/index.html", "<h1>films</h1>", "text/html")
+    stub.put("site/player/page.0123.js", "1", "text/javascript")
     stub.put("w/film/plan.json", "{}", "application/json")
     yield stub
     stub.stop()
