@@ -72,7 +72,7 @@ BEHAVIOURS = (
     Behaviour(f"/{keys.ASSETS}*/v/*.cmf?", cache="Segments", headers="Versions"),
     Behaviour(f"/{keys.ASSETS}*/v/*", cache="Versions", headers="Versions"),
     Behaviour(f"/{keys.ASSETS}*", cache="Pointers", headers="Pointers"),
-    Behaviour(f"/{PLAYER}*", cache="Versions", headers="Script", cross_origin=False, origin="page"),
+    Behaviour(f"/{PLAYER}*", cache="Versions", headers="Versions", cross_origin=False, origin="page"),
 )
 DEFAULT_BEHAVIOUR = Behaviour("*", cache="Page", headers="Page", cross_origin=False, origin="page")
 #: Before those above, where playback is private.
@@ -252,7 +252,6 @@ def _headers_policies(scope: Construct, c: Configuration) -> dict[str, cloudfron
     found = {
         "Versions": policy("Versions", None),
         "Pointers": policy("Pointers", f"{keep}, max-age={POINTER_SECONDS}"),
-        "Script": policy("Script", None, cross_origin=False),
         "Page": policy("Page", f"public, max-age={PAGE_SECONDS}", _content_security_policy(c), cross_origin=False),
     }
     if c.private:

@@ -36,6 +36,7 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
 
 #: Two buckets that were there before.
 ADOPTED = {"sources_bucket": "films-in", "outputs_bucket": "films-out"}
+PRIVATE = {"playback": "private", "signing_public_keys": "tests/stacks/films.pub.pem", "signing_secret": "vod/films"}
 
 
 @pytest.fixture(scope="session")

@@ -29,8 +29,9 @@ def wish(resources: dict[str, Any], name: str) -> Wish:
 
 
 def test_cloudformation_neither_makes_nor_sets_them(resources: dict[str, Any]) -> None:
-    assert set(of_type(resources, "AWS::S3::Bucket")) == {"AccessLogs"}
-    assert [plain(each["Bucket"]) for each in of_type(resources, "AWS::S3::BucketPolicy").values()] == ["${AccessLogs}"]
+    assert set(of_type(resources, "AWS::S3::Bucket")) == {"AccessLogs", "ViewerLogs"}
+    policies = of_type(resources, "AWS::S3::BucketPolicy").values()
+    assert {plain(each["Bucket"]) for each in policies} == {"${AccessLogs}", "${ViewerLogs}"}
     assert {name: each["Bucket"] for name, each in of_type(resources, "Custom::AdoptedBucket").items()} == {
         "AdoptedSources": "films-in",
         "AdoptedOutputs": "films-out",
@@ -50,9 +51,7 @@ def test_the_rule_listens_to_the_bucket_by_its_name(resources: dict[str, Any]) -
 def test_cloudfront_alone_is_let_in_and_to_what_is_served_only(resources: dict[str, Any]) -> None:
     statements = wish(resources, "AdoptedOutputs").statements
     assert {each["Action"]: each["Resource"] for each in statements} == {
-        "s3:GetObject": [
-            f"arn:${{AWS::Partition}}:s3:::films-out/{part}" for part in ("a/*", "player/*", "index.html")
-        ],
+        "s3:GetObject": [f"arn:${{AWS::Partition}}:s3:::films-out/{part}" for part in ("a/*", "site/*")],
         "s3:ListBucket": "arn:${AWS::Partition}:s3:::films-out",
     }
     for each in statements:
@@ -92,7 +91,7 @@ def test_the_outputs_say_the_buckets_names(template: dict[str, Any]) -> None:
 
 def test_one_bucket_may_be_new_and_the_other_not(resources_with: Callable[..., dict[str, Any]]) -> None:
     resources = resources_with(sources_bucket="films-in")
-    assert set(of_type(resources, "AWS::S3::Bucket")) == {"AccessLogs", "Outputs"}
+    assert set(of_type(resources, "AWS::S3::Bucket")) == {"AccessLogs", "Outputs", "ViewerLogs"}
     assert set(of_type(resources, "Custom::AdoptedBucket")) == {"AdoptedSources"}
 
 

@@ -23,7 +23,8 @@ def behaviour(resources: dict[str, Any], distribution: dict[str, Any], path: str
     """(behaviour, cache policy, response headers policy) of a path, as CloudFront picks them."""
     rows = [*distribution["CacheBehaviors"], {**distribution["DefaultCacheBehavior"], "PathPattern": "*"}]
     row = next(row for row in rows if fnmatchcase(path, row["PathPattern"]))
-    cache = resources[row["CachePolicyId"][2:-1]]["Properties"]["CachePolicyConfig"]
+    own = resources.get(row["CachePolicyId"][2:-1], {"Properties": {"CachePolicyConfig": {}}})  # else one of AWS's
+    cache = own["Properties"]["CachePolicyConfig"]
     headers = resources[row["ResponseHeadersPolicyId"][2:-1]]["Properties"]["ResponseHeadersPolicyConfig"]
     return row, cache, headers
 
@@ -92,17 +93,40 @@ def test_only_this_distribution_reads_and_only_what_is_served(resources: dict[st
         assert each["Principal"] == {"Service": "cloudfront.amazonaws.com"}
         assert each["Condition"]["StringEquals"]["AWS:SourceArn"].endswith(":distribution/${Distribution}")
     assert {each["Action"]: each["Resource"] for each in allowed} == {
-        "s3:GetObject": ["${Outputs.Arn}/a/*", "${Outputs.Arn}/player/*", "${Outputs.Arn}/index.html"],
+        "s3:GetObject": ["${Outputs.Arn}/a/*", "${Outputs.Arn}/site/*"],
         "s3:ListBucket": "${Outputs.Arn}",
     }
 
 
-def test_the_origin_is_signed_for(resources: dict[str, Any], distribution: dict[str, Any]) -> None:
-    (origin,) = distribution["Origins"]
-    assert origin["DomainName"] == "${Outputs.RegionalDomainName}"
-    assert origin["S3OriginConfig"] == {"OriginAccessIdentity": ""}
-    access = resources[origin["OriginAccessControlId"][2:-4]]["Properties"]["OriginAccessControlConfig"]
-    assert (access["SigningBehavior"], access["SigningProtocol"]) == ("always", "sigv4")
+def test_every_origin_is_signed_for(resources: dict[str, Any], distribution: dict[str, Any]) -> None:
+    assert len(distribution["Origins"]) == 2
+    for origin in distribution["Origins"]:
+        assert origin["DomainName"] == "${Outputs.RegionalDomainName}"
+        assert origin["S3OriginConfig"] == {"OriginAccessIdentity": ""}
+        access = resources[origin["OriginAccessControlId"][2:-4]]["Properties"]["OriginAccessControlConfig"]
+        assert (access["SigningBehavior"], access["SigningProtocol"]) == ("always", "sigv4")
+
+
+def test_whoever_asks_for_the_page_cannot_reach_a_film(distribution: dict[str, Any]) -> None:
+    """However a path is written: what is no film's behaviour reads below site/ only."""
+    paths = {origin["Id"]: origin.get("OriginPath") for origin in distribution["Origins"]}
+    films = [row for row in distribution["CacheBehaviors"] if row["PathPattern"].startswith("/a/")]
+    others = [row for row in distribution["CacheBehaviors"] if row not in films]
+    assert {paths[row["TargetOriginId"]] for row in films} == {None}
+    assert {paths[row["TargetOriginId"]] for row in [*others, distribution["DefaultCacheBehavior"]]} == {"/site"}
+
+
+def test_viewers_are_logged_without_their_cookies(resources: dict[str, Any], distribution: dict[str, Any]) -> None:
+    assert distribution["Logging"] == {
+        "Bucket": "${ViewerLogs.RegionalDomainName}",
+        "IncludeCookies": False,
+        "Prefix": "viewers/",
+    }
+    bucket = resources["ViewerLogs"]["Properties"]
+    assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerPreferred"}]  # CloudFront's ACL
+    assert all(bucket["PublicAccessBlockConfiguration"].values())
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert rule["ExpirationInDays"] == 90
 
 
 def test_every_answer_carries_security_headers(resources: dict[str, Any]) -> None:
@@ -195,3 +219,10 @@ def test_only_the_sites_named_may_play_films(resources_with: Resources) -> None:
     assert headers["CorsConfig"]["AccessControlAllowOrigins"]["Items"] == ["https://a.example", "https://b.example"]
     (rule,) = resources["Outputs"]["Properties"]["CorsConfiguration"]["CorsRules"]
     assert rule["AllowedOrigins"] == ["https://a.example", "https://b.example"]
+
+
+def test_the_owners_pages_may_show_the_player_in_a_frame(resources_with: Resources) -> None:
+    resources = resources_with(embedding_sites="https://www.example.com")
+    _, _, headers = behaviour(resources, config_of(resources), "/")
+    policy = headers["SecurityHeadersConfig"]["ContentSecurityPolicy"]["ContentSecurityPolicy"]
+    assert policy.endswith("frame-ancestors 'self' https://www.example.com")

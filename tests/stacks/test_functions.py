@@ -13,13 +13,13 @@ import pytest
 
 from pipeline import settings
 from pipeline.bundle import ROOT
-from tests.stacks.conftest import ADOPTED
+from tests.stacks.conftest import ADOPTED, PRIVATE
 from tests.stacks.reading import as_list, of_type, plain, statements_of
 
 GOLDEN = Path(__file__).parent / "golden" / "policies"
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "lambdas").glob("*/handler.py"))
 #: Functions that only some options ask for: their tests read the template that these options give.
-OPTIONAL = {"adopt": ADOPTED}
+OPTIONAL = {"adopt": ADOPTED, "issue": PRIVATE}
 USUAL = [name for name in FUNCTIONS if name not in OPTIONAL]
 ROLES = [f"{name.capitalize()}FunctionRole" for name in FUNCTIONS] + ["WorkflowRole", "MediaConvertRole"]
 USUAL_ROLES = [f"{name.capitalize()}FunctionRole" for name in USUAL] + ["WorkflowRole", "MediaConvertRole"]
