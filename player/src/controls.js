@@ -1,8 +1,10 @@
 // The buttons, the seek bar, the menus and the keyboard. Knows the <video> and the engine's face; nothing of asset.json.
 
-import { bitrate, clock, quality, spokenTime } from "./words.js";
+import { Storyboard } from "./storyboard.js";
+import { bitrate, clock, dataUse, quality, spokenTime } from "./words.js";
 
 const IDLE_MS = 2600;
+const SOUND_BPS = 128000;
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2];
 
 export class Controls {
@@ -10,14 +12,23 @@ export class Controls {
     this.stage = stage;
     this.video = video;
     this.engine = null;
+    this.asset = null;
     this.pick = (name) => stage.querySelector(`[data-control="${name}"]`);
     this.seek = this.pick("seek");
     this.menu = this.pick("menu");
+    this.storyboard = new Storyboard(this.pick("preview"));
     this.#buttons();
+    this.#preview();
     this.#follow();
     this.#keyboard();
     this.#idle();
     this.#speeds();
+  }
+
+  // What the film itself says: how much data a quality costs, and where its small pictures are.
+  describe(asset, storyboard) {
+    this.asset = asset;
+    this.storyboard.use(storyboard);
   }
 
   use(engine) {
@@ -56,6 +67,21 @@ export class Controls {
       video.muted = video.volume === 0;
     });
     this.seek.addEventListener("input", () => { video.currentTime = Number(this.seek.value); });
+  }
+
+  // Where the pointer is on the bar, or where the keyboard has moved it.
+  #preview() {
+    const { seek } = this;
+    const at = (left) => {
+      const wide = seek.clientWidth;
+      const share = Math.max(0, Math.min(1, left / (wide || 1)));
+      const time = share * (this.video.duration || 0);
+      this.pick("preview-time").textContent = clock(time);
+      this.storyboard.show(time, left, wide);
+    };
+    seek.addEventListener("pointermove", (event) => at(event.clientX - seek.getBoundingClientRect().left));
+    seek.addEventListener("input", () => at((Number(seek.value) / Number(seek.max)) * seek.clientWidth));
+    for (const name of ["pointerleave", "blur", "change"]) seek.addEventListener(name, () => this.storyboard.hide());
   }
 
   // iPhones have no fullscreen for elements, only for the film.
@@ -193,7 +219,7 @@ export class Controls {
     const automatic = engine.automatic();
     const now = found.find((one) => one.id === engine.quality());
     const current = now ? quality(now.width, now.height) : "";
-    const choices = [...found].reverse().map((one) => ({ id: String(one.id), label: quality(one.width, one.height), hint: bitrate(one.bitrate), value: one.id }));
+    const choices = [...found].reverse().map((one) => ({ id: String(one.id), label: quality(one.width, one.height), hint: this.#cost(one), value: one.id }));
     choices.unshift({ id: "auto", label: "Auto", hint: automatic ? current : "", value: "auto" });
     this.#radios("quality", choices, automatic ? "auto" : String(now?.id ?? this.chosen), (value) => {
       this.chosen = String(value);
@@ -201,6 +227,14 @@ export class Controls {
       setTimeout(() => this.refresh(), 0);
     });
     this.pick("badge").textContent = current;
+  }
+
+  // The film's own numbers where it gives them: manifests name peaks, and viewers pay for averages.
+  #cost(one) {
+    const said = this.asset?.renditions?.find((each) => each.width === one.width && each.height === one.height);
+    const seconds = (this.asset?.duration_ms || 0) / 1000;
+    const sound = this.asset?.has_audio === false ? 0 : SOUND_BPS;
+    return dataUse(said ? said.bitrate_bps + sound : one.bitrate, seconds) || bitrate(one.bitrate);
   }
 
   #audioMenu() {

@@ -1,7 +1,8 @@
 // Three ways to play, behind one face: hls.js, Shaka Player (DASH), and a browser that plays HLS by itself (Safari).
 //
 // open(kind, video, url, report) gives { name, qualities(), quality(), choose(id), audio(), audioId(), chooseAudio(id),
-// close() }. `report` has changed() for new tracks or levels, and failed(reason, kind) when playback cannot go on.
+// close() }. `report` has changed() for new tracks or levels, failed(state, reason) when playback cannot go on, and
+// admitted(), which asks for new cookies when the film was refused (403) and says whether there are any.
 // Ids are whatever the engine likes; "auto" is always a quality.
 
 const assets = document.documentElement.dataset;
@@ -71,8 +72,14 @@ async function openHls(video, url, report) {
 // hls.js has asked the network again, several times, before it calls an error fatal; a decoder gets one recovery from us.
 function hlsErrors(Hls, hls, report) {
   let recovered = false;
-  return (_, problem) => {
+  return async (_, problem) => {
     if (!problem.fatal) return;
+    if (problem.response?.code === 403) {
+      if (!(await report.admitted())) return report.failed("forbidden", problem.details);
+      if (problem.details.startsWith("manifest")) hls.loadSource(hls.url);
+      else hls.startLoad();
+      return;
+    }
     if (problem.type === Hls.ErrorTypes.MEDIA_ERROR && !recovered) {
       recovered = true;
       hls.recoverMediaError();
@@ -91,8 +98,8 @@ async function openShaka(video, url, report) {
   await player.attach(video);
   player.configure({ abr: { restrictToElementSize: true }, streaming: { bufferBehind: 60 } });
   for (const name of ["adaptation", "variantchanged", "trackschanged", "audiotrackchanged"]) player.addEventListener(name, report.changed);
-  player.addEventListener("error", (event) => reportShaka(event.detail, report));
-  player.load(url).then(report.changed, (error) => reportShaka(error, report));
+  player.addEventListener("error", (event) => reportShaka(event.detail, player, url, report));
+  player.load(url).then(report.changed, (error) => reportShaka(error, player, url, report));
   return {
     name: "Shaka Player",
     qualities: () => shakaQualities(player),
@@ -123,16 +130,34 @@ function chooseShaka(player, id) {
   player.selectVariantTrack(sameSound[0] || tracks.find((track) => track.videoId === id), true);
 }
 
-function reportShaka(error, report) {
+async function reportShaka(error, player, url, report) {
   const { Category, Code } = window.shaka.util.Error;
   if (error.code === Code.LOAD_INTERRUPTED || error.severity === window.shaka.util.Error.Severity.RECOVERABLE) return;
+  if (error.code === Code.BAD_HTTP_STATUS && error.data[1] === 403) {
+    if (!(await report.admitted())) return report.failed("forbidden", `shaka ${error.code}`);
+    if (player.getAssetUri() && player.getManifest()) player.retryStreaming();
+    else player.load(url).then(report.changed, (again) => reportShaka(again, player, url, report));
+    return;
+  }
   report.failed(error.category === Category.NETWORK ? "network" : "playback", `shaka ${error.code}`);
 }
 
 // Safari chooses the quality itself and tells nobody: the menu then only says "Auto".
 async function openNative(video, url, report) {
   video.src = url;
-  const fail = () => report.failed(video.error?.code === MediaError.MEDIA_ERR_NETWORK ? "network" : "playback", video.error?.message);
+  // The browser does not say why it could not go on; the manifest, asked once more, does.
+  const fail = async () => {
+    const reason = video.error?.message;
+    const answer = await fetch(url, { method: "HEAD", cache: "no-store", credentials: "same-origin" }).catch(() => null);
+    if (answer?.status === 403) {
+      if (!(await report.admitted())) return report.failed("forbidden", reason);
+      const position = video.currentTime;
+      video.src = url;
+      video.currentTime = position;
+      return video.play().catch(() => {});
+    }
+    report.failed(answer ? "playback" : "network", reason);
+  };
   video.addEventListener("error", fail);
   video.addEventListener("loadedmetadata", report.changed);
   const tracks = () => [...(video.audioTracks || [])];

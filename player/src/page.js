@@ -6,16 +6,18 @@
 import { address, readAsset } from "./asset.js";
 import { Controls } from "./controls.js";
 import { open, preferredKind } from "./engines.js";
+import { Session } from "./session.js";
 import { NOTICES, facts } from "./words.js";
 
 const LONGEST_WAIT_S = 20;
+const MOST_ADMISSIONS = 3; // a film that is refused although there are new cookies is not asked for again and again
 const query = new URLSearchParams(location.search);
 const part = (name) => document.querySelector(`[data-part="${name}"]`);
 const stage = part("stage");
 const video = part("video");
 const controls = new Controls(stage, video);
 
-const vod = (window.vod = { state: "loading", asset: null, kind: null, engine: null, error: null, video, retries: 0 });
+const vod = (window.vod = { state: "loading", asset: null, kind: null, engine: null, error: null, video, retries: 0, admissions: 0 });
 
 function show(state, asset, detail) {
   vod.state = state;
@@ -29,6 +31,9 @@ function show(state, asset, detail) {
   part("notice-text").textContent = asset?.message || notice.text;
   part("notice-film").textContent = asset?.title || "";
   part("notice-detail").textContent = detail || "";
+  const percent = state === "processing" && Number.isFinite(asset?.percent) ? asset.percent : null;
+  part("progress").hidden = percent === null;
+  if (percent !== null) part("progress").value = percent;
   part("retry").hidden = !notice.retry;
   part("retry").textContent = notice.retry || "";
   part("finder").hidden = !["home", "notfound"].includes(state);
@@ -37,7 +42,14 @@ function show(state, asset, detail) {
 
 async function look(id) {
   clearTimeout(vod.timer);
-  const found = await readAsset(id);
+  vod.session ??= new Session(id);
+  if (vod.session.token) await vod.session.open();
+  let found = await readAsset(id);
+  if (found.state === "forbidden") {
+    const { state, message } = await vod.session.open();
+    if (state === "open") found = await readAsset(id);
+    if (found.state === "forbidden") return show("forbidden", null, message);
+  }
   vod.asset = found.asset || null;
   if (found.state === "ready") return play(found);
   show(found.state, found.asset);
@@ -64,8 +76,10 @@ function dress(found) {
   const { asset } = found;
   const poster = address(found, asset.poster);
   if (poster) video.poster = poster;
+  stage.dataset.poster = poster ? "yes" : "no";
   if (asset.width && asset.height) part("film").style.setProperty("--shape", String(asset.width / asset.height));
   stage.dataset.sound = asset.height ? "no" : "only";
+  controls.describe(asset, address(found, asset.storyboard));
   video.replaceChildren(...(asset.captions || []).map((one) => captionTrack(found, one)).filter(Boolean));
 }
 
@@ -85,8 +99,9 @@ async function start(kind, addresses, position) {
   vod.kind = kind;
   document.body.dataset.player = kind;
   const failed = (state, reason) => stop(state, reason, () => start(kind, addresses, video.currentTime || position));
+  const admitted = async () => ++vod.admissions <= MOST_ADMISSIONS && (await vod.session.open()).state === "open";
   try {
-    vod.engine = await open(kind, video, addresses, { changed: () => controls.refresh(), failed });
+    vod.engine = await open(kind, video, addresses, { changed: () => controls.refresh(), failed, admitted });
   } catch (error) {
     return failed("playback", error.message);
   }

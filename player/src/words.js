@@ -22,6 +22,15 @@ export function bitrate(bitsPerSecond) {
   return `${(bitsPerSecond / 1e6).toFixed(1)} Mbit/s`;
 }
 
+// What watching all of a film in one quality costs; people's tariffs count in these.
+export function dataUse(bitsPerSecond, seconds) {
+  const megabytes = (bitsPerSecond * seconds) / 8e6;
+  if (!Number.isFinite(megabytes) || megabytes <= 0) return "";
+  if (megabytes < 0.95) return `${Math.max(1, Math.round(megabytes * 1000))} kB`;
+  if (megabytes < 10) return `${megabytes.toFixed(1)} MB`;
+  return megabytes < 950 ? `${Math.round(megabytes)} MB` : `${(megabytes / 1000).toFixed(1)} GB`;
+}
+
 // "720p" names a quality by the shorter side, so that a portrait film's qualities have the names people know.
 export function quality(width, height) {
   return height ? `${Math.min(width || height, height)}p` : "Sound only";
@@ -71,7 +80,7 @@ export const NOTICES = {
     retry: "Look again",
   },
   removed: { title: "This film has been removed", text: "Its owner has taken it down." },
-  forbidden: { title: "You are not allowed to see this film", text: "Your permission may have run out. Ask whoever sent you the link for a new one." },
+  forbidden: { title: "You are not allowed to see this film", text: "Your permission may have run out. Sign in again, or ask whoever sent you the link for a new one.", retry: "Try again" },
   network: {
     title: "We cannot reach the film",
     text: "Your connection may be down, or the service may be busy.",

@@ -161,7 +161,7 @@ def _understood(payload: bytes) -> FunctionAnswer:
         return FunctionAnswer(200, {"content-type": "application/json"}, (), payload)
     try:
         text = result.get("body") or ""
-        body = base64.b64decode(text) if result.get("isBase64Encoded") else text.encode()
+        body = base64.b64decode(text, validate=True) if result.get("isBase64Encoded") else text.encode()
         headers = {name.lower(): str(value) for name, value in (result.get("headers") or {}).items()}
         headers = {name: value for name, value in headers.items() if name not in _HOP_BY_HOP}
         return FunctionAnswer(

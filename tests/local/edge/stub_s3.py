@@ -1,8 +1,9 @@
-"""An S3 that answers GET and HEAD as S3 does, counts what it is asked, and fails on demand."""
+"""An S3 that answers GET and HEAD as S3 does, counts what it is asked, and fails on demand; and a Lambda beside it."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import threading
 import time
@@ -29,6 +30,10 @@ class StubS3:
         self.objects: dict[str, StubObject] = {}
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.fail_with: int | None = None
+        #: What functions answer (bytes: as it is), and the events they were called with.
+        self.function: Any = {"statusCode": 200, "body": "hello"}
+        self.function_failed = False
+        self.events: list[tuple[str, dict[str, Any]]] = []
         self.delay = 0.0
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"stub": self}))
         self.server.daemon_threads = True
@@ -51,6 +56,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         pass
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.stub.events.append((unquote(self.path.split("/")[3]), json.loads(body)))
+        answer = self.stub.function
+        failed = {"X-Amz-Function-Error": "Unhandled"} if self.stub.function_failed else {}
+        self._send(200, answer if isinstance(answer, bytes) else json.dumps(answer).encode(), failed, True)
 
     def do_HEAD(self) -> None:
         self._answer(send_body=False)
