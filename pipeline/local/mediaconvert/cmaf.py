@@ -85,6 +85,7 @@ class Track:
     width: int = 0
     height: int = 0
     channels: int = 0
+    extension: str | None = None  # of its files, where it is not CMAF's
 
     @property
     def duration(self) -> Fraction:

@@ -161,6 +161,11 @@ def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return all(one.get(name) == other.get(name) for name in {*one, *other} if name not in _CUTTING)
 
 
+def finer_cut(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, int]:
+    lengths = [options["frag_duration"] for options in (one, other) if "frag_duration" in options]
+    return {"frag_duration": min(lengths)} if lengths else {}
+
+
 def highest_rate(options: Mapping[str, Any]) -> int:
     return int(options["maxrate"])
 

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from pipeline.local.mediaconvert import budget, captions, cea608, cmaf, ffmpeg, hdr, loudness, manifests, remux
+from pipeline.local.mediaconvert.hls_ts import HlsPackager
 from pipeline.local.mediaconvert.manifests import PackagedAudio, PackagedCaptions, PackagedTiles, PackagedVideo
 from pipeline.local.mediaconvert.plan import UNKNOWN_DURATION_SECONDS
 from pipeline.local.mediaconvert.planned import (
@@ -29,6 +30,7 @@ from pipeline.local.mediaconvert.planned import (
     CmafGroup,
     EnginePlan,
     FileGroup,
+    HlsGroup,
     Movie,
     Tiles,
     VideoRendition,
@@ -67,7 +69,11 @@ def run(
     on_progress: Callable[[ffmpeg.Progress], None] = lambda progress: None,
     on_warning: Callable[[Warned], None] = lambda warned: None,
 ) -> list[dict[str, Any]]:
+    def copy(arguments: Sequence[str]) -> None:
+        _check_exit(ffmpeg.transcode(arguments, work, plan.limits), facts)
+
     packagers = [Packager(group, work, uploader) for group in plan.groups if isinstance(group, CmafGroup)]
+    packagers += [HlsPackager(group, work, uploader, copy) for group in plan.groups if isinstance(group, HlsGroup)]
 
     watch = budget.Watch(plan, facts.size, plan.duration or UNKNOWN_DURATION_SECONDS, work)
 
@@ -75,7 +81,8 @@ def run(
         uploader.check()
         watch.check()
         for packager in packagers:
-            packager.advance()
+            if isinstance(packager, Packager):
+                packager.advance()
         on_progress(progress)
 
     finished = ffmpeg.transcode(plan.arguments, work, plan.limits, progressed)
@@ -88,8 +95,7 @@ def run(
     for warned in (*plan.warnings, *_compare_with_promise(made, plan, facts, finished)):
         on_warning(warned)
     for movie in movies:
-        remuxed = ffmpeg.transcode(remux.arguments(movie, lengths[movie.file], work), work, plan.limits)
-        _check_exit(remuxed, facts)
+        copy(remux.arguments(movie, lengths[movie.file], work))
     details = {packager.group.index: packager.details() for packager in packagers}
     for group in plan.groups:
         if isinstance(group, FileGroup):
@@ -145,7 +151,7 @@ def _truncated(facts: SourceFacts, detail: str) -> EngineFailed:
     return EngineFailed(1076, f"Demuxer: [ReadPacketData File read failed - {where}. Is file truncated?]", detail)
 
 
-def _made_seconds(packagers: list[Packager], movies: dict[str, Fraction], plan: EnginePlan) -> Fraction:
+def _made_seconds(packagers: list[Packager | HlsPackager], movies: dict[str, Fraction], plan: EnginePlan) -> Fraction:
     ends = [packager.seconds for packager in packagers] + list(movies.values())
     return max(ends) if ends else Fraction(plan.duration or 0)
 
@@ -207,7 +213,7 @@ def _said(line: str) -> str:
 
 
 class Packager:
-    """One CMAF group: cuts its renditions as their files grow, and uploads each segment as soon as it is cut."""
+    """A CMAF or DASH group: cuts its renditions as their files grow, and uploads each segment as soon as it is cut."""
 
     def __init__(self, group: CmafGroup, work: Path, uploader: Uploader) -> None:
         self.group, self._uploader = group, uploader
@@ -241,7 +247,7 @@ class Packager:
             track = cutter.track()
             if isinstance(rendition, VideoRendition):
                 track = dataclasses.replace(track, init=hdr.described(track.init, rendition.hdr))
-            self._tracks[rendition.output] = track
+            self._tracks[rendition.output] = track = dataclasses.replace(track, extension=self.group.extension)
             self._upload_bytes(manifests.init_name(rendition.name, track), track.init)
         self._tiles = [self._packaged_tiles(tiles) for tiles in self.group.tiles if self._tracks]
         if self.group.captions and self._tracks:
@@ -267,9 +273,9 @@ class Packager:
         folder = f"s3://{self.group.bucket}/{self.group.prefix}{self.group.base}"
         wanted = ((self.group.dash, "mpd"), (self.group.hls, "m3u8"))
         return {
-            "type": "CMAF_GROUP",
+            "type": self.group.kind,
             "playlistFilePaths": [f"{folder}.{kind}" for yes, kind in wanted if yes],
-            "outputDetails": [_output_detail(self._tracks[output]) for output in sorted(self._tracks)],
+            "outputDetails": [manifests.output_detail(self._tracks[output]) for output in sorted(self._tracks)],
         }
 
     def _packaged_captions(self) -> list[PackagedCaptions]:
@@ -326,7 +332,7 @@ class Packager:
 
     def _upload(self, name: str, kind: str, cuts: Iterator[cmaf.Cut]) -> None:
         for cut in cuts:
-            key = f"{self.group.prefix}{name}_{cut.segment.number:09d}.{kind}"
+            key = f"{self.group.prefix}{name}_{cut.segment.number:09d}.{self.group.extension or kind}"
             self._uploader.submit(self.group.bucket, key, cut.read)
 
     def _upload_bytes(self, name: str, data: bytes) -> None:
@@ -354,17 +360,6 @@ def tile_durations(film: Fraction, tiles: Tiles, timescale: int) -> list[int]:
     each = tiles.every_seconds * tiles.columns * tiles.rows
     whole, rest = divmod(film, each)
     return [round(each * timescale)] * whole + ([max(1, round(rest * timescale))] if rest else [])
-
-
-def _output_detail(track: cmaf.Track) -> dict[str, Any]:
-    detail: dict[str, Any] = {"durationInMs": round(track.duration * 1000)}
-    if track.kind == "video":
-        detail["videoDetails"] = {
-            "widthInPx": track.width,
-            "heightInPx": track.height,
-            "averageBitrate": manifests.average_rate(track),
-        }
-    return detail
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

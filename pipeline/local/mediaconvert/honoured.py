@@ -217,14 +217,71 @@ _CMAF_GROUP = _under(
     *_under("ImageBasedTrickPlayVariants[]", *_TILES),
 )
 
+_HLS_GROUP = _under(
+    "HlsGroupSettings",
+    Row("Destination", ANY, "s3://bucket/prefix/base: the last part begins every file's name"),
+    Row("SegmentControl", only("SEGMENTED_FILES"), "one file for each segment"),
+    Row("SegmentLength", ANY, "seconds; 10 when left out"),
+    Row("SegmentLengthControl", only("EXACT", "GOP_MULTIPLE"), "as in a CMAF group"),
+    Row("MinSegmentLength", only(0), "there are no ad avails to look for"),
+    Row("MinFinalSegmentLength", only(0), "the last segment is as long as what is left"),
+    Row("OutputSelection", ANY, "SEGMENTS_ONLY writes no playlists"),
+    Row("ManifestDurationFormat", ANY, "exact durations unless INTEGER"),
+    Row("ManifestCompression", only("NONE"), "compression is the CDN's work"),
+    Row("CodecSpecification", ANY, "both name H.264, HEVC and AAC alike"),
+    Row("DirectoryStructure", only("SINGLE_DIRECTORY"), "all files beside each other"),
+    Row("SegmentsPerSubdirectory", ANY, "matters to SUBDIRECTORY_PER_STREAM only"),
+    Row("StreamInfResolution", only("INCLUDE"), "RESOLUTION is always in the multivariant playlist"),
+    Row("TargetDurationCompatibilityMode", only("SPEC_COMPLIANT"), "rounded to the nearest second, also when left out"),
+    Row("ClientCache", only("ENABLED"), "no EXT-X-ALLOW-CACHE, which left HLS long ago"),
+    Row("ProgramDateTime", only("EXCLUDE"), "a film has no time of day"),
+    Row("ProgramDateTimePeriod", ANY, "matters to ProgramDateTime only"),
+    Row("TimedMetadataId3Frame", ANY, "matters to timed metadata only, of which there is none"),
+    Row("TimedMetadataId3Period", ANY, "as above"),
+    Row("TimestampDeltaMilliseconds", only(0), "no shift"),
+    Row("AudioOnlyHeader", ANY, "packed audio has its timestamp always, no other header"),
+    Row("CaptionLanguageSetting", only("OMIT", "NONE"), "no captions in transport streams"),
+    Row("CaptionSegmentLengthControl", ANY, "as above"),
+    Row("ProgressiveWriteHlsManifest", only("DISABLED", "ENABLED"), "playlists come last, when they are true"),
+    Row("ImageBasedTrickPlay", only("NONE"), "images are made in CMAF and DASH groups"),
+)
+
+_DASH_GROUP = _under(
+    "DashIsoGroupSettings",
+    Row("Destination", ANY, "s3://bucket/prefix/base: the last part begins every file's name"),
+    Row("SegmentControl", only("SEGMENTED_FILES"), "one file for each segment", needed=True),
+    Row("SegmentLength", ANY, "seconds; 30 when left out, as in AWS"),
+    Row("SegmentLengthControl", only("EXACT", "GOP_MULTIPLE"), "as in a CMAF group"),
+    Row("FragmentLength", ANY, "seconds at most, and every GOP begins one; 2 when left out"),
+    Row("MinFinalSegmentLength", only(0), "the last segment is as long as what is left"),
+    Row("MpdProfile", only("MAIN_PROFILE"), "on-demand needs single files"),
+    Row("MinBufferTime", ANY, "minBufferTime in the MPD"),
+    Row("MpdManifestBandwidthType", ANY, "which rate the MPD states; the measured peak when left out"),
+    Row("WriteSegmentTimelineInRepresentation", ANY, "exact durations in the MPD, always"),
+    Row("DashManifestStyle", only("BASIC"), "also when left out"),
+    Row("HbbtvCompliance", only("NONE"), "no HbbTV profile"),
+    Row("PtsOffsetHandlingForBFrames", only("ZERO_BASED"), "the MPD's times begin at 0"),
+    Row("VideoCompositionOffsets", only("SIGNED"), "presentation begins at exactly 0, also when left out"),
+    Row("AudioChannelConfigSchemeIdUri", only("MPEG_CHANNEL_CONFIGURATION"), "no Dolby codec is encoded"),
+    Row("ImageBasedTrickPlay", ANY, "as in a CMAF group"),
+    *_under("ImageBasedTrickPlaySettings", *_TILES),
+    *_under("ImageBasedTrickPlayVariants[]", *_TILES),
+)
+
 GROUP = _under(
     "OutputGroups[]",
     Row("Name", ANY, "kept and shown"),
     Row("CustomName", ANY, "kept and shown"),
     *_under(
         "OutputGroupSettings",
-        Row("Type", only("CMAF_GROUP_SETTINGS", "FILE_GROUP_SETTINGS"), "FILE for frame captures, MP4 and MOV"),
+        Row(
+            "Type",
+            only("CMAF_GROUP_SETTINGS", "DASH_ISO_GROUP_SETTINGS", "HLS_GROUP_SETTINGS", "FILE_GROUP_SETTINGS"),
+            "FILE for frame captures, MP4 and MOV",
+        ),
         *_CMAF_GROUP,
+        *_HLS_GROUP,
+        *_DASH_GROUP,
         Row("FileGroupSettings.Destination", ANY, "as in a CMAF group"),
     ),
 )
@@ -233,8 +290,8 @@ _CONTAINER = _under(
     "ContainerSettings",
     Row(
         "Container",
-        only("CMFC", "RAW", "MP4", "MOV"),
-        "CMFC in CMAF groups; in file groups RAW for captures, the rest for films",
+        only("CMFC", "M3U8", "MPD", "RAW", "MP4", "MOV"),
+        "CMFC in CMAF groups, M3U8 in HLS, MPD in DASH; in file groups RAW for captures, the rest for films",
     ),
     *_under(
         "Mp4Settings",
@@ -252,6 +309,38 @@ _CONTAINER = _under(
         Row("CslgAtom", only("EXCLUDE"), "none is written, also when left out"),
         Row("PaddingControl", only("NONE"), "no free space is added"),
         Row("Reference", only("SELF_CONTAINED"), "one file"),
+    ),
+    *_under(
+        "M3u8Settings",
+        Row("PtsOffsetMode", ANY, "the first timestamp of the clock; two seconds unless SECONDS or MILLISECONDS"),
+        Row("PtsOffset", ANY, "as above"),
+        Row("AudioDuration", ANY, "sound ends with the picture, to the packet"),
+        Row("VideoPid", ANY, "ffmpeg's 256 when left out"),
+        Row("AudioPids[]", ANY, "in the order of the sounds; what follows the picture's when left out"),
+        Row("PmtPid", ANY, "ffmpeg's 4096 when left out"),
+        Row("ProgramNumber", ANY, "1 when left out"),
+        Row("TransportStreamId", ANY, "1 when left out"),
+        Row("PcrControl", ANY, "with every picture, at least ten times a second"),
+        Row("PcrPid", ANY, "always the picture's"),
+        Row("PatInterval", only(0), "at every segment's beginning, and ten times a second"),
+        Row("PmtInterval", only(0), "as above"),
+        Row("AudioFramesPerPes", ANY, "as many as ffmpeg collects in a fifth of a second"),
+        Row("Scte35Source", only("NONE"), "no ad markers"),
+        Row("Scte35Pid", ANY, "as above"),
+        Row("TimedMetadata", only("NONE"), "no ID3"),
+        Row("TimedMetadataPid", ANY, "as above"),
+        Row("NielsenId3", only("NONE"), "no ID3"),
+        Row("PrivateMetadataPid", ANY, "as above"),
+    ),
+    *_under(
+        "MpdSettings",
+        Row("AudioDuration", ANY, "sound ends with the picture, to the packet"),
+        Row("Scte35Source", only("NONE"), "no ad markers"),
+        Row("Scte35Esam", only("NONE"), "no ad markers"),
+        Row("TimedMetadata", only("NONE"), "no ID3"),
+        Row("KlvMetadata", only("NONE"), "no KLV"),
+        Row("ManifestMetadataSignaling", only("DISABLED"), "no event streams"),
+        Row("C2paManifest", only("EXCLUDE"), "no provenance signature"),
     ),
     *_under(
         "CmfcSettings",
@@ -380,7 +469,7 @@ _VIDEO = _under(
         "DEFAULT: the whole picture, with bars where the shape differs",
     ),
     Row("AntiAlias", ANY, "always on; AWS ignores the setting too"),
-    Row("Sharpness", only(50), "one scaler"),
+    Row("Sharpness", between(50, 100), "lanczos, which has no strength to set"),
     Row("TimecodeInsertion", only("DISABLED"), "no timecode is written"),
     Row("TimecodeTrack", only("DISABLED"), "no timecode is written"),
     Row("DropFrameTimecode", ANY, "no timecode is written"),
@@ -504,6 +593,21 @@ _CAPTIONS = _under(
     ),
 )
 
+_HLS_OUTPUT = _under(
+    "OutputSettings.HlsSettings",
+    Row("AudioGroupId", ANY, "GROUP-ID of an audio rendition"),
+    Row("AudioRenditionSets", ANY, "the audio groups a video rendition plays with"),
+    Row(
+        "AudioTrackType",
+        only("ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT", "ALTERNATE_AUDIO_AUTO_SELECT", "ALTERNATE_AUDIO_NOT_AUTO_SELECT"),
+        "DEFAULT and AUTOSELECT in the multivariant playlist",
+    ),
+    Row("AudioOnlyContainer", only("AUTOMATIC"), "packed AAC"),
+    Row("IFrameOnlyManifest", only("INCLUDE", "EXCLUDE"), "a playlist of byte ranges"),
+    Row("SegmentModifier", where("any without $", lambda value: "$" not in value), "comes before the segment's number"),
+    Row("DescriptiveVideoServiceFlag", only("DONT_FLAG"), "no audio description"),
+)
+
 OUTPUT = _under(
     "OutputGroups[].Outputs[]",
     Row("Preset", ANY, "a name or an ARN of an existing one; what the output says goes over it"),
@@ -513,6 +617,7 @@ OUTPUT = _under(
         "comes after the base name; no format identifiers",
     ),
     *_CONTAINER,
+    *_HLS_OUTPUT,
     *_VIDEO,
     *_AUDIO,
     *_CAPTIONS,
@@ -564,6 +669,7 @@ def refusals(request: Mapping[str, Any]) -> list[str]:
         *_judge(_REQUEST_TREE, around, ""),
         *_judge(_SETTINGS_TREE, settings, ""),
         *_files_not_made(settings),
+        *_not_in_streams(settings),
     ]
 
 
@@ -595,6 +701,33 @@ def _files_not_made(settings: Mapping[str, Any]) -> Iterator[str]:
                 f"{place}.ContainerSettings.Container: {container} {refused} with {codec or 'sound alone'} "
                 f"(honoured: {names})"
             )
+
+
+_STREAMS = {  # containers of the groups that are cut into segments, and the codecs that the engine puts into each
+    "HLS_GROUP_SETTINGS": ("M3U8", ("H_264", "H_265")),
+    "DASH_ISO_GROUP_SETTINGS": ("MPD", ("H_264", "H_265", "AV1")),
+}
+
+
+def _not_in_streams(settings: Mapping[str, Any]) -> Iterator[str]:
+    for place, group, output in _outputs(settings):
+        kind = group.get("OutputGroupSettings", {}).get("Type")
+        if kind not in _STREAMS:
+            continue
+        container, codecs = _STREAMS[kind]
+        codec = output.get("VideoDescription", {}).get("CodecSettings", {}).get("Codec")
+        refused = "is not honoured by the local engine in a group of type"
+        if output.get("ContainerSettings", {}).get("Container") != container:
+            found = output.get("ContainerSettings", {}).get("Container")
+            yield f"{place}.ContainerSettings.Container: {found} {refused} {kind} (honoured: {container})"
+        elif codec and codec not in codecs:
+            shown = ", ".join(codecs)
+            yield f"{place}.VideoDescription.CodecSettings.Codec: {codec} {refused} {kind} (honoured: {shown})"
+        sounds = len(output.get("AudioDescriptions", []))
+        if container == "MPD" and bool(codec) + sounds > 1:
+            yield f"{place}.AudioDescriptions: beside a picture or another sound {refused} {kind} (honoured: one)"
+        if container == "M3U8" and not codec and sounds > 1:
+            yield f"{place}.AudioDescriptions: more than one without a picture {refused} {kind} (honoured: one)"
 
 
 def _outputs(settings: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:

@@ -15,6 +15,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -57,7 +58,7 @@ SDH = "public.accessibility.transcribes-spoken-dialog,public.accessibility.descr
 
 
 def extension(track: Track) -> str:
-    return EXTENSIONS[track.kind]
+    return track.extension or EXTENSIONS[track.kind]
 
 
 def init_name(name: str, track: Track) -> str:
@@ -133,6 +134,18 @@ def _peak(pieces: Sequence[tuple[int, int]], timescale: int, target: int) -> int
             if ticks >= shortest:
                 best = max(best, -(-size * 8 * timescale // ticks))
     return best or -(-sum(size for size, _ in pieces) * 8 * timescale // sum(ticks for _, ticks in pieces))
+
+
+def output_detail(track: Track) -> dict[str, Any]:
+    """What outputGroupDetails says of it."""
+    detail: dict[str, Any] = {"durationInMs": round(track.duration * 1000)}
+    if track.kind == "video":
+        detail["videoDetails"] = {
+            "widthInPx": track.width,
+            "heightInPx": track.height,
+            "averageBitrate": average_rate(track),
+        }
+    return detail
 
 
 # --- HLS -------------------------------------------------------------------------------------------------------------

@@ -34,12 +34,15 @@ from pipeline.local.mediaconvert.planned import (
     CmafGroup,
     EnginePlan,
     FileGroup,
+    Group,
+    HlsGroup,
     JobRefused,
     Look,
     Movie,
     MovieSound,
     Picture,
     Tiles,
+    TsRendition,
     VideoEncode,
     VideoRendition,
     Warned,
@@ -49,6 +52,7 @@ from pipeline.local.mediaconvert.sounds import Chain, Sounds
 
 USER_DATA_FILE = "user-data.mkv"
 UNKNOWN_DURATION_SECONDS = 6 * 3600
+DEFAULT_PTS_OFFSET_MS = 2000  # "The initial PTS will be at least two seconds"
 VIDEO_RANGES = {"smpte2084": "PQ", "arib-std-b67": "HLG"}
 SILENCE_ADDED = "MediaConvert added at least 100 milliseconds of audio silence to keep audio and video in sync."
 SOUND_DROPPED = "MediaConvert dropped at least 100 milliseconds of audio to align audio and video."
@@ -100,21 +104,26 @@ class _Planner:
             warnings=(*self.warnings, *self._length_warnings()),
         )
 
-    def _groups(self) -> tuple[CmafGroup | FileGroup, ...]:
+    def _groups(self) -> tuple[Group, ...]:
         return tuple(self._group(index, group) for index, group in enumerate(self.settings["OutputGroups"]))
 
     # --- groups ------------------------------------------------------------------------------------------------------
 
-    def _group(self, index: int, group: Mapping[str, Any]) -> CmafGroup | FileGroup:
+    def _group(self, index: int, group: Mapping[str, Any]) -> Group:
         kind = group["OutputGroupSettings"]["Type"]
         if kind == "CMAF_GROUP_SETTINGS":
-            return self._cmaf_group(index, group)
+            return self._cmaf_group(index, group, group["OutputGroupSettings"]["CmafGroupSettings"])
+        if kind == "DASH_ISO_GROUP_SETTINGS":
+            settings = {"SegmentLength": 30} | group["OutputGroupSettings"]["DashIsoGroupSettings"]
+            found = self._cmaf_group(index, group, settings)
+            return dataclasses.replace(found, hls=False, dash=True, kind="DASH_ISO_GROUP", extension="mp4")
+        if kind == "HLS_GROUP_SETTINGS":
+            return self._hls_group(index, group)
         if kind == "FILE_GROUP_SETTINGS":
             return self._file_group(index, group)
         raise JobRefused(1040, f"OutputGroups[{index}]: {kind} is not an output group the local engine writes")
 
-    def _cmaf_group(self, index: int, group: Mapping[str, Any]) -> CmafGroup:
-        settings = group["OutputGroupSettings"]["CmafGroupSettings"]
+    def _cmaf_group(self, index: int, group: Mapping[str, Any], settings: Mapping[str, Any]) -> CmafGroup:
         bucket, prefix, base = self._destination(settings.get("Destination", ""), index)
         video, audio, captions = [], [], []
         for number, output in enumerate(group["Outputs"]):
@@ -148,6 +157,51 @@ class _Planner:
             bandwidth_in_mpd=settings.get("MpdManifestBandwidthType"),
             tiles=trickplay.tile_sets(index, settings, base, video, whole, self._thumbnail),
             captions=tuple(captions),
+        )
+
+    def _hls_group(self, index: int, group: Mapping[str, Any]) -> HlsGroup:
+        settings = group["OutputGroupSettings"]["HlsGroupSettings"]
+        bucket, prefix, base = self._destination(settings.get("Destination", ""), index)
+        seconds = Fraction(settings.get("SegmentLength", 10))
+        renditions = []
+        for number, output in enumerate(group["Outputs"]):
+            place = f"OutputGroups[{index}].Outputs[{number}]"
+            renditions.append(self._ts_rendition(place, index, number, base, output, settings))
+        video = [rendition.video for rendition in renditions if rendition.video]
+        exact = settings.get("SegmentLengthControl", "EXACT") == "EXACT"
+        return HlsGroup(
+            index=index,
+            bucket=bucket,
+            prefix=prefix,
+            base=base,
+            segment_seconds=seconds,
+            gops_per_segment=encoders.gops_per_segment(index, video, seconds, exact),
+            renditions=tuple(renditions),
+            playlists=settings.get("OutputSelection", "MANIFESTS_AND_SEGMENTS") == "MANIFESTS_AND_SEGMENTS",
+            whole_seconds=settings.get("ManifestDurationFormat") == "INTEGER",
+        )
+
+    def _ts_rendition(
+        self, place: str, index: int, number: int, base: str, output: Mapping[str, Any], settings: Mapping[str, Any]
+    ) -> TsRendition:
+        name = base + output.get("NameModifier", "")
+        muxer = output.get("ContainerSettings", {}).get("M3u8Settings", {})
+        unit = {"SECONDS": 1000, "MILLISECONDS": 1}.get(muxer.get("PtsOffsetMode"))
+        video, sounds_, audio = None, (), None
+        if "VideoDescription" in output:
+            video = self._rendition(place, f"video-{index}-{number}.mp4", number, name, output, settings)
+            sounds_ = tuple(self._movie_sound(place, item) for item in output.get("AudioDescriptions", []))
+        else:
+            audio = self._cmaf_audio(place, number, name, output)
+        return TsRendition(
+            output=number,
+            name=name,
+            segment_name=name + output.get("OutputSettings", {}).get("HlsSettings", {}).get("SegmentModifier", ""),
+            video=video,
+            sounds=sounds_,
+            audio=audio,
+            pts_offset_ms=muxer.get("PtsOffset", 2) * unit if unit else DEFAULT_PTS_OFFSET_MS,
+            muxer=muxer,
         )
 
     def _file_group(self, index: int, group: Mapping[str, Any]) -> FileGroup:
@@ -257,7 +311,7 @@ class _Planner:
         cut = encoders.fragment_options(group, rate, gop)
         metadata = self._hdr_metadata(output["VideoDescription"]) if look.colors == "HDR" else None
         coded = codecs.options(place, codec, picture, rate, gop, metadata)
-        cmfc = output.get("ContainerSettings", {}).get("CmfcSettings", {})
+        cmfc = _listing(output)
         sets = (part.strip() for part in cmfc.get("AudioRenditionSets", "").split(","))
         return VideoRendition(
             output=number,
@@ -281,10 +335,12 @@ class _Planner:
 
     def _encode(self, wanted: VideoEncode) -> str:
         """The file this picture is encoded to; the same for all outputs that want the same."""
-        for encode in self.encodes:
-            if dataclasses.replace(wanted, file=encode.file, options=encode.options) == encode and encoders.same(
-                wanted.options, encode.options
-            ):
+        for number, encode in enumerate(self.encodes):
+            alike = dataclasses.replace(wanted, file=encode.file, options=encode.options) == encode
+            if alike and encoders.same(wanted.options, encode.options):
+                # Who cuts the finest decides: whole fragments make whatever is longer.
+                finest = encoders.finer_cut(wanted.options, encode.options)
+                self.encodes[number] = dataclasses.replace(encode, options=encode.options | finest)
                 return encode.file
         self.encodes.append(wanted)
         return wanted.file
@@ -358,7 +414,7 @@ class _Planner:
         description = output["AudioDescriptions"][0]
         sound = self._sound(place, description)
         language = sounds.language_of(description, self.sounds.track_of(description))
-        cmfc = output.get("ContainerSettings", {}).get("CmfcSettings", {})
+        cmfc = _listing(output)
         kind = cmfc.get("AudioTrackType", "ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT")
         return AudioRendition(
             output=number,
@@ -408,7 +464,7 @@ class _Planner:
         name = f"captions-{list(selectors).index(selector)}"  # ours: the file's own name is user text
         return CaptionSource(settings["SourceType"], name, file["SourceFile"], shift_ms=file.get("TimeDelta", 0) * unit)
 
-    def _user_data(self, groups: tuple[CmafGroup | FileGroup, ...]) -> Iterator[Any]:
+    def _user_data(self, groups: tuple[Group, ...]) -> Iterator[Any]:
         """The captions inside the pictures: copied out while the film is read anyway, without decoding it again."""
         streams = (group for group in groups if isinstance(group, CmafGroup))
         if any(rendition.source.url is None for group in streams for rendition in group.captions):
@@ -456,6 +512,12 @@ class _Planner:
             memory_bytes=(8 << 30) + (self.cpus << 28),
             file_bytes=max(1 << 30, int(seconds * largest / 8 * 2)),
         )
+
+
+def _listing(output: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How an output is listed in playlists: CmfcSettings and HlsSettings have the same words for it."""
+    in_cmaf = output.get("ContainerSettings", {}).get("CmfcSettings")
+    return in_cmaf or output.get("OutputSettings", {}).get("HlsSettings", {})
 
 
 def _arguments(outputs: list[Any]) -> tuple[str, ...]:

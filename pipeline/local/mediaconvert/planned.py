@@ -143,6 +143,8 @@ class CmafGroup:
     bandwidth_in_mpd: str | None  # AVERAGE, MAX, or what was measured
     tiles: tuple[Tiles, ...] = ()
     captions: tuple[CaptionRendition, ...] = ()
+    kind: str = "CMAF_GROUP"  # as outputGroupDetails calls it
+    extension: str | None = None  # of all segments; CMAF has one for each kind
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,6 +190,36 @@ class FileGroup:
 
 
 @dataclasses.dataclass(frozen=True)
+class TsRendition:
+    """An output of an HLS group: a picture with the sounds muxed into it, or one sound alone."""
+
+    output: int
+    name: str
+    segment_name: str  # the name with the SegmentModifier
+    video: VideoRendition | None
+    sounds: tuple[MovieSound, ...]
+    audio: AudioRendition | None  # of sound alone: how it is listed
+    pts_offset_ms: int
+    muxer: Mapping[str, Any]  # M3u8Settings: PIDs and numbers
+
+
+@dataclasses.dataclass(frozen=True)
+class HlsGroup:
+    index: int
+    bucket: str
+    prefix: str
+    base: str
+    segment_seconds: Fraction
+    gops_per_segment: int | None
+    renditions: tuple[TsRendition, ...]
+    playlists: bool
+    whole_seconds: bool  # durations in playlists
+
+
+Group = CmafGroup | FileGroup | HlsGroup
+
+
+@dataclasses.dataclass(frozen=True)
 class Analysis:
     """What must be known of a source before its job can be planned, and the command that finds it out."""
 
@@ -199,7 +231,7 @@ class Analysis:
 @dataclasses.dataclass(frozen=True)
 class EnginePlan:
     arguments: tuple[str, ...]
-    groups: tuple[CmafGroup | FileGroup, ...]
+    groups: tuple[Group, ...]
     duration: float | None  # of the picture (of the sound when there is no picture), as the source's headers promise it
     limits: Limits
     filters: frozenset[str]  # those that not every build of ffmpeg has

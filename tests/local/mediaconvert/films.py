@@ -100,6 +100,38 @@ def movie(modifier: str, width: int, height: int, **more: Any) -> dict[str, Any]
     return {"Name": "Download", "OutputGroupSettings": settings, "Outputs": [output]}
 
 
+def hls_rung(
+    modifier: str, width: int, height: int, sounds: bool = True, hls: dict[str, Any] | None = None, **more: Any
+) -> dict[str, Any]:
+    """A picture in a transport stream, with its sound unless `sounds` is False."""
+    output = rung(modifier, width, height, **more)
+    output["ContainerSettings"] = {"Container": "M3U8", "M3u8Settings": {"VideoPid": 481, "AudioPids": [482, 483]}}
+    output["OutputSettings"] = {"HlsSettings": {"IFrameOnlyManifest": "INCLUDE"} | (hls or {})}
+    return output | ({"AudioDescriptions": sound()["AudioDescriptions"]} if sounds else {})
+
+
+def hls_sound(modifier: str) -> dict[str, Any]:
+    output = sound(modifier)
+    output["ContainerSettings"] = {"Container": "M3U8", "M3u8Settings": {}}
+    output["OutputSettings"] = {"HlsSettings": {"AudioGroupId": "aac"}}
+    return output
+
+
+def hls(*outputs: dict[str, Any], **settings: Any) -> dict[str, Any]:
+    fixed = {"Destination": "s3://out/h/ts", "SegmentLength": 2, "MinSegmentLength": 0}
+    kind = {"Type": "HLS_GROUP_SETTINGS", "HlsGroupSettings": fixed | settings}
+    return {"Name": "Transport streams", "OutputGroupSettings": kind, "Outputs": [*outputs]}
+
+
+def dash() -> dict[str, Any]:
+    outputs = [rung("_v", 320, 180), sound("_a")]
+    for output in outputs:
+        output["ContainerSettings"] = {"Container": "MPD"}
+    cut = {"SegmentLength": 2, "FragmentLength": 2, "SegmentControl": "SEGMENTED_FILES"}
+    kind = {"Type": "DASH_ISO_GROUP_SETTINGS", "DashIsoGroupSettings": {"Destination": "s3://out/d/dash"} | cut}
+    return {"Name": "DASH", "OutputGroupSettings": kind, "Outputs": outputs}
+
+
 def captures(width: int, height: int, seconds: int = 1, at_most: int = 2) -> dict[str, Any]:
     frames = {"FramerateNumerator": 1, "FramerateDenominator": seconds, "MaxCaptures": at_most, "Quality": 80}
     output = {

@@ -64,7 +64,7 @@ CASES = [
         lambda job: video(job)["VideoDescription"].update(VideoPreprocessors={"NoiseReducer": {}}),
         f"{OUTPUT}.VideoDescription.VideoPreprocessors.NoiseReducer {NOT}",
     ),
-    (lambda job: video(job)["VideoDescription"].update(Sharpness=80), f"{OUTPUT}.VideoDescription.Sharpness: 80 {NOT}"),
+    (lambda job: video(job)["VideoDescription"].update(Sharpness=20), f"{OUTPUT}.VideoDescription.Sharpness: 20 {NOT}"),
     (
         lambda job: video(job).update(NameModifier="_$dt$"),
         f"{OUTPUT}.NameModifier: _$dt$ {NOT} (honoured: any without $)",
