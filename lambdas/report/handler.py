@@ -1,8 +1,9 @@
 """Report upload, Report superseded: write the receipt that content teams read beside their upload.
 
-In: {upload, asset, source, captions, verified, playback}, or {upload, error} for an upload that was replaced. Out:
-where the receipt lies. The receipt carries the deduplication id of the team's message. A superseded upload is
-counted as UploadsSuperseded, because its execution ends green.
+In: {upload, asset, source, warnings, captions, verified, playback}, or {upload, error} for an upload that was replaced.
+Out: where the receipt lies. The receipt carries the deduplication id of the team's message, and every warning: what was
+odd about the source, what the plan leaves out. A superseded upload is counted as UploadsSuperseded, because its
+execution ends green.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ def _published(upload: Upload, event: dict[str, Any]) -> dict[str, Any]:
         playback=event["playback"],
         source=event["source"],
         duration_ms=verified["duration_ms"],
+        warnings=[*event["source"].get("warnings", []), *event["warnings"]] or None,
         renditions=verified["renditions"],
+        audio=verified["audio"],
         captions=event.get("captions"),
         captions_left_out=event["asset"].get("captions_left_out") or None,
     )

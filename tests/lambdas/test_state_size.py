@@ -44,7 +44,7 @@ def test_forty_renditions_32_audio_tracks_and_the_longest_names_fit_four_times(l
 
 def test_sidecars_beyond_forty_are_left_out_and_the_receipt_says_so(largest):
     assert len(largest["asset"]["captions"]) == 40 and largest["asset"]["captions_left_out"] == 10
-    event = {**largest, "captions": largest["outputs"]["captions"]}
+    event = {**largest, "captions": largest["outputs"]["captions"], "warnings": largest["plan"]["warnings"]}
     receipt = stored(BUCKET, report(event, None)["receipt"])
     assert receipt["captions_left_out"] == 10
 
@@ -57,5 +57,5 @@ def test_of_many_warnings_the_first_are_kept_and_the_rest_counted(largest):
 def test_a_film_with_few_sidecars_has_nothing_to_say_about_it(table, monkeypatch):
     monkeypatch.setattr(transcoder, "probe", lambda url: probed(picture(), sound()))
     state = run(put(KEY), "playback")
-    receipt = stored(BUCKET, report({**state, "captions": []}, None)["receipt"])
+    receipt = stored(BUCKET, report({**state, "captions": [], "warnings": []}, None)["receipt"])
     assert "captions_left_out" not in receipt and receipt["deduplication_id"].endswith("-r1-published")

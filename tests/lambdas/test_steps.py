@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from lambdas.convert.handler import handler as convert
 from lambdas.ingest.handler import handler as ingest
+from lambdas.plan import handler as plan_step
 from lambdas.plan.handler import handler as plan
 from lambdas.probe.handler import handler as probe
 from lambdas.publish.handler import handler as publish
@@ -16,9 +18,10 @@ from lambdas.reject.handler import handler as reject
 from lambdas.report.handler import handler as report
 from lambdas.transcode.handler import handler as transcode
 from lambdas.verify.handler import handler as verify
+from pipeline import settings
 from pipeline.aws import transcoder
 from pipeline.aws.clients import client
-from pipeline.media import errors
+from pipeline.media import captions, errors, profiles
 from pipeline.media.asset import Upload
 from pipeline.media.errors import OutputMissing, OutputWrong, ServiceThrottled, SourceRejected, SourceSuperseded
 from pipeline.media.promise import promised
@@ -26,6 +29,7 @@ from tests.aws.world import refusal
 from tests.media.encoded import encoded
 from tests.media.films import BUCKET, OUTPUTS, picture, probed, sound, upload
 from tests.media.test_captions import SRT
+from tests.media.test_cover import FRONT, apic, id3
 
 pytestmark = pytest.mark.usefixtures("environment")
 KEY = "uploads/team/Gar\u00e7on & Fille (+).mov"
@@ -69,7 +73,7 @@ def run(film: Upload, until: str) -> dict[str, Any]:
         "outputs": lambda: {
             "streams": {"job_id": "j", "warnings": [], "duration_ms": 20_000},
             "download": None,
-            "cover": {},
+            "cover": _cover(state),
             "captions": convert(
                 {
                     "upload": state["upload"],
@@ -89,6 +93,11 @@ def run(film: Upload, until: str) -> dict[str, Any]:
         if noun == until:
             return state
     raise KeyError(until)
+
+
+def _cover(state: dict[str, Any]) -> dict[str, Any]:
+    """What the Choice "Sound alone?" decides."""
+    return convert({"upload": state["upload"], "wanted": "cover"}, None) if state["source"]["video"] is None else {}
 
 
 # The whole story ------------------------------------------------------------------------------------------------------
@@ -136,6 +145,7 @@ def test_a_film_with_captions_is_published(table, answers):
         {
             **{key: state[key] for key in ("upload", "asset", "source", "verified", "playback")},
             "captions": state["outputs"]["captions"],
+            "warnings": ["Audio tracks that are not published: 2 (fra, 2 channels)."],
         },
         None,
     )
@@ -143,6 +153,8 @@ def test_a_film_with_captions_is_published(table, answers):
     receipt = stored(BUCKET, reported["receipt"])
     assert receipt["playback"]["url"] == state["playback"]["url"] and len(receipt["renditions"]) == 5
     assert receipt["captions"][0]["warnings"], "content teams read what was dropped"
+    assert receipt["warnings"] == ["Audio tracks that are not published: 2 (fra, 2 channels)."]
+    assert [sound["language"] for sound in receipt["audio"]] == ["en"]
 
 
 def test_content_types_are_what_players_and_cloudfront_expect(table, answers):
@@ -164,6 +176,44 @@ def test_every_step_may_run_twice(table, answers):
     film = put()
     first, second = run(film, "playback"), run(film, "playback")
     assert first == second
+
+
+def profiled(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for variable, value in settings.PlanSettings(OUTPUTS, name).as_env().items():
+        monkeypatch.setenv(variable, value)
+
+
+@pytest.mark.parametrize(("film", "poster"), [(id3(apic(FRONT)), "cover.jpg"), (b"ID3 no cover", None)])
+def test_sound_alone_is_published_with_its_cover_for_a_poster(table, monkeypatch, film, poster):
+    monkeypatch.setattr(transcoder, "probe", lambda url: probed(sound(codec="MP3"), container="mp3"))
+    profiled(monkeypatch, "audio")
+    song = put("uploads/song.mp3", film)
+    state = run(song, "playback")
+    shown = asset_json(song)
+    assert (shown["audio_only"], shown["width"], shown["renditions"]) == (True, None, [])
+    assert shown["poster"] == (f"v/{song.run}/{poster}" if poster else None)
+    assert state["outputs"]["cover"] == ({"path": poster, "width": 300, "height": 300} if poster else {})
+    if poster:
+        stored_cover = client("s3").get_object(Bucket=OUTPUTS, Key=song.run_prefix + poster)
+        assert stored_cover["ContentType"] == "image/jpeg" and stored_cover["Body"].read().startswith(FRONT)
+    assert "#EXT-X-STREAM-INF" in stored(OUTPUTS, f"a/{song.asset_id}/index.m3u8")
+
+
+def test_thumbnails_become_a_storyboard(table, answers, monkeypatch):
+    plain = profiles.load()["default"]
+    wishes = profiles.Thumbnails(every_seconds=1, longer_side=160, columns=3, rows=2)
+    monkeypatch.setattr(
+        plan_step, "profile_named", lambda name: dataclasses.replace(plain, thumbnails=wishes, embedded_captions=True)
+    )
+    film = put()
+    run(film, "playback")
+    assert asset_json(film)["storyboard"] == f"v/{film.run}/storyboard.vtt"
+    board = stored(OUTPUTS, film.run_prefix + "storyboard.vtt")
+    assert board.startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nstream_thumbnail_000000001.jpg#xywh=0,0,160,90\n")
+    assert board.count("-->") == 20
+    named = {line.partition("#")[0] for line in board.splitlines() if ".jpg" in line}
+    assert all(client("s3").head_object(Bucket=OUTPUTS, Key=film.run_prefix + name) for name in named)
+    assert f'URI="v/{film.run}/stream_thumbnail.m3u8"' in stored(OUTPUTS, f"a/{film.asset_id}/index.m3u8")
 
 
 # Ingest --------------------------------------------------------------------------------------------------------------
@@ -251,6 +301,19 @@ def test_two_sidecars_of_one_language_both_stay(aws):
     assert "does not exist" in made[3]["warnings"][0]
 
 
+def test_an_empty_or_endless_sidecar_is_left_out_and_a_nameless_one_is_warned_of(aws, monkeypatch):
+    film = put()
+    monkeypatch.setattr(captions, "MOST_BYTES", 1000)
+    bodies = {"empty": b"", "long": SRT.encode() * 100, "fine": SRT.encode()}
+    sidecars = [{"key": f"uploads/{name}.srt", "language": "und", "marks": []} for name in bodies]
+    for sidecar, body in zip(sidecars, bodies.values(), strict=True):
+        put(sidecar["key"], body)
+    made = convert({"upload": film.as_state(), "captions": sidecars, "duration_ms": 60_000}, None)
+    assert [each["vtt"] for each in made] == [None, None, "captions/und.vtt"]
+    says = [each["warnings"][0] for each in made]
+    assert "no caption could be read" in says[0] and "too long" in says[1] and "name it like fine.en.srt" in says[2]
+
+
 # Verify --------------------------------------------------------------------------------------------------------------
 
 
@@ -275,6 +338,26 @@ def test_verify_names_what_is_missing_or_torn(table, answers):
         client("s3").put_object(Bucket=OUTPUTS, Key=film.run_prefix + name, Body=b"\xff\xfe\x00 torn")
         with pytest.raises(OutputWrong):
             verified(film, state)
+
+
+def test_a_segment_cut_in_half_is_refused_by_name(table, answers):
+    film = put()
+    state = run(film, "verified")
+    key = film.run_prefix + "stream_audio_000000003.cmfa"
+    whole = client("s3").get_object(Bucket=OUTPUTS, Key=key)["Body"].read()
+    client("s3").put_object(Bucket=OUTPUTS, Key=key, Body=whole[: len(whole) - 30])
+    with pytest.raises(OutputWrong, match=r"stream_audio_000000003\.cmfa is not whole: the mdat box at byte \d+"):
+        verified(film, state)
+
+
+def test_a_download_cut_in_half_is_refused_by_name(table, answers, monkeypatch):
+    profiled(monkeypatch, "download")
+    film = put()
+    state = run(film, "verified")
+    assert state["verified"]["download"] == "download.mp4"
+    client("s3").put_object(Bucket=OUTPUTS, Key=film.run_prefix + "download.mp4", Body=b"\x00\x00\x10\x00ftypmp42")
+    with pytest.raises(OutputWrong, match=r"download\.mp4 is not whole"):
+        verified(film, state)
 
 
 def test_a_film_that_breaks_off_is_rejected_with_both_lengths(table, answers):

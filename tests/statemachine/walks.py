@@ -31,6 +31,7 @@ ANSWERS: dict[str, Any] = {
         "download": {"settings_key": "w/download.json"},
         "timeout_seconds": 36_000,
         "heartbeat_seconds": 3_000,
+        "warnings": [],
     },
     "Publish asset": {"url": "https://example.com/?asset=film"},
 }
