@@ -390,8 +390,8 @@ def mpd(
         },
     )
     period = ElementTree.SubElement(root, "Period", {"id": "1", "start": "PT0S", "duration": f"PT{duration}S"})
-    period.extend(_video_set(group, alike) for alike in _switchable(video))
-    period.extend(_audio_set(item, group) for item in audio)
+    period.extend(_video_set(group, alike, buffer) for alike in _switchable(video))
+    period.extend(_audio_set(item, group, buffer) for item in audio)
     period.extend(map(_caption_set, captions))
     period.extend(map(_image_set, tiles))
     for number, adaptation_set in enumerate(period, 1):
@@ -418,7 +418,7 @@ _CICP = {"PQ": (9, 16, 9), "HLG": (9, 18, 9)}
 _CICP_NAMES = ("ColourPrimaries", "TransferCharacteristics", "MatrixCoefficients")
 
 
-def _video_set(group: CmafGroup, video: Sequence[PackagedVideo]) -> Element:
+def _video_set(group: CmafGroup, video: Sequence[PackagedVideo], buffer: int) -> Element:
     largest = max((item.track for item in video), key=lambda track: track.width * track.height)
     shape = Fraction(largest.width, largest.height)
     adaptation_set = _adaptation_set(
@@ -436,7 +436,7 @@ def _video_set(group: CmafGroup, video: Sequence[PackagedVideo]) -> Element:
         ElementTree.SubElement(adaptation_set, kind, described)
     for item in video:
         track, rendition = item.track, item.rendition
-        representation = _representation(rendition.name, track, _bandwidth(group, track, rendition.max_bitrate))
+        representation = _representation(rendition.name, track, _bandwidth(group, track, rendition.max_bitrate, buffer))
         size = {"width": str(track.width), "height": str(track.height)}
         representation.attrib |= size | {"sar": "1:1", "frameRate": _rate(rendition.frame_rate)}
         representation.append(_template(rendition.name, track))
@@ -444,14 +444,14 @@ def _video_set(group: CmafGroup, video: Sequence[PackagedVideo]) -> Element:
     return adaptation_set
 
 
-def _audio_set(item: PackagedAudio, group: CmafGroup) -> Element:
+def _audio_set(item: PackagedAudio, group: CmafGroup, buffer: int) -> Element:
     track, rendition = item.track, item.rendition
     adaptation_set = _adaptation_set("audio", lang=rendition.language or UNKNOWN)
     # The schema's order: the label, then the role.
     ElementTree.SubElement(adaptation_set, "Label").text = clean(rendition.label)
     role = {"schemeIdUri": "urn:mpeg:dash:role:2011", "value": "main" if rendition.default else "alternate"}
     ElementTree.SubElement(adaptation_set, "Role", role)
-    representation = _representation(rendition.name, track, _bandwidth(group, track, None))
+    representation = _representation(rendition.name, track, _bandwidth(group, track, None, buffer))
     representation.set("audioSamplingRate", str(track.timescale))
     scheme = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
     channels = {"schemeIdUri": scheme, "value": str(track.channels)}
@@ -514,13 +514,35 @@ def _representation(name: str, track: Track, bandwidth: int) -> Element:
     return Element("Representation", {"id": quote(name), "bandwidth": str(bandwidth), "codecs": track.codec})
 
 
-def _bandwidth(group: CmafGroup, track: Track, maximum: int | None) -> int:
-    """As MpdManifestBandwidthType says; the peak when it says nothing, which is true whatever a player buffers."""
+def _bandwidth(group: CmafGroup, track: Track, maximum: int | None, buffer: int) -> int:
+    """As MpdManifestBandwidthType says; what DASH means by bandwidth when it says nothing."""
     if group.bandwidth_in_mpd == "AVERAGE":
         return average_rate(track)
     if group.bandwidth_in_mpd == "MAX" and maximum:
         return maximum
-    return peak_rate(track, target_duration([track]))
+    return sustained_rate(track, buffer)
+
+
+def sustained_rate(track: Track, buffer: int) -> int:
+    """ISO/IEC 23009-1, 5.3.5.2: the least rate at which, from any segment on, all come in time for a player that begins
+    when it has waited `buffer` seconds. By bisection, since one look at a rate is one pass over the segments."""
+    low, high = 0, 8 * track.size * track.timescale
+    while low + 1 < high:
+        rate = (low + high) // 2
+        low, high = (low, rate) if _sustains(track, buffer, rate) else (rate, high)
+    return high
+
+
+def _sustains(track: Track, buffer: int, rate: int) -> bool:
+    """Bits from segment i to k are at most rate * (start of k - start of i + buffer), for all i and k."""
+    sent, least = 0, None
+    for segment in track.segments:
+        ahead = sent - rate * segment.start
+        least = ahead if least is None else min(least, ahead)
+        sent += segment.size * 8 * track.timescale
+        if sent - rate * segment.start - least > rate * buffer * track.timescale:
+            return False
+    return True
 
 
 def _template(name: str, track: Track) -> Element:

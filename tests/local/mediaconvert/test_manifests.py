@@ -269,11 +269,26 @@ def test_picture_and_sound_are_sets_apart():
     [
         ("AVERAGE", manifests.average_rate(video().track)),
         ("MAX", 6_000_000),
-        (None, manifests.peak_rate(video().track, 4)),
+        (None, manifests.sustained_rate(video().track, 4)),
     ],
 )
 def test_the_mpds_bandwidth_is_of_the_kind_asked_for(kind, rate):
     assert mpd(bandwidth_in_mpd=kind).find(f".//{MPD}Representation").get("bandwidth") == str(rate)
+
+
+@pytest.mark.parametrize(
+    "durations, sizes, buffer, rate",
+    [
+        ([4, 4, 4], [100, 100, 100], 4, 200),
+        ([4, 4, 4], [100, 200, 100], 4, 400),  # begun at the second segment, with four seconds to wait
+        ([4, 4, 4], [100, 200, 100], 8, 200),
+        ([2], [100], 4, 200),
+        ([1, 1], [1, 1], 1, 8),
+    ],
+)
+def test_dashs_bandwidth_keeps_a_players_buffer_filled(durations, sizes, buffer, rate):
+    found = manifests.sustained_rate(track(durations, sizes, timescale=1), buffer)
+    assert found == rate
 
 
 def test_a_minimum_buffer_is_passed_on():
