@@ -11,8 +11,9 @@ import pytest
 from tests.lint.films import Sidecar, packaged, presentation
 from tests.lint.rules import check
 from tests.local.mediaconvert import captioned, films
-from tests.local.mediaconvert.films import job, rung, sound
+from tests.local.mediaconvert.films import av1_rung, hevc_rung, job, rung, sound
 from tests.local.mediaconvert.test_captions import EMBEDDED, SHOWN, SRT, caption, selecting
+from tests.local.mediaconvert.test_codecs import hdr
 
 TRICK_PLAY = {
     "ImageBasedTrickPlay": "ADVANCED",
@@ -87,6 +88,24 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def test_a_film_passes_every_rule(name: str, tmp_path: Path):
     settings, how = CASES[name]
     files = packaged(settings, films.plain(tmp_path, **how), tmp_path / "scratch")
+    assert check(presentation(files)) == []
+
+
+def test_three_codecs_pass_every_rule(tmp_path: Path):
+    settings = job(rung("_avc", 320, 180), hevc_rung("_hevc", 320, 180), av1_rung("_av1", 320, 180), sound())
+    files = packaged(settings, films.plain(tmp_path, seconds=3), tmp_path / "scratch")
+    assert check(presentation(files)) == []
+
+
+@pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
+def test_hdr_beside_sdr_passes_every_rule(transfer: str, tmp_path: Path):
+    converted = {"VideoPreprocessors": {"ColorCorrector": {"ColorSpaceConversion": "FORCE_709"}}}
+    settings = job(
+        rung("_sdr", 320, 180, description=converted),
+        hevc_rung("_hdr", 320, 180, CodecProfile="MAIN10_MAIN"),
+        hevc_rung("_small", 160, 90, CodecProfile="MAIN10_MAIN"),
+    )
+    files = packaged(settings, hdr(tmp_path, transfer), tmp_path / "scratch")
     assert check(presentation(files)) == []
 
 
