@@ -115,6 +115,7 @@ class RejectSettings(Settings):
 @dataclasses.dataclass(frozen=True)
 class CompleteSettings(Settings):
     table: str
+    outputs_bucket: str
 
 
 @dataclasses.dataclass(frozen=True)

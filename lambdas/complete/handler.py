@@ -2,7 +2,8 @@
 
 In: an SQS batch of MediaConvert's "Job State Change" events (and answers that `transcode` posts in the same shape).
 Out: the messages to try again. COMPLETE succeeds the step, ERROR and CANCELED fail it by our error's name, everything
-else is a heartbeat. Answers that come twice, late, or for an attempt that is no longer the newest, do no harm.
+else is a heartbeat, and progress for viewers who wait at the page. Answers that come twice, late, or for an attempt
+that is no longer the newest, do no harm.
 """
 
 from __future__ import annotations
@@ -10,20 +11,24 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipeline.aws import executions
+from pipeline.aws import executions, pointers
 from pipeline.aws.batch import each_message
 from pipeline.aws.table import AssetTable
 from pipeline.media import errors, outputs
 from pipeline.media.asset import Upload
 from pipeline.settings import CompleteSettings
 
+#: The job whose progress viewers are shown: the one they wait for.
+SHOWN = "streams"
+
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    table = AssetTable(CompleteSettings.from_env().table)
-    return each_message(event, lambda body: answer(json.loads(body)["detail"], table))
+    settings = CompleteSettings.from_env()
+    table = AssetTable(settings.table)
+    return each_message(event, lambda body: answer(json.loads(body)["detail"], table, settings.outputs_bucket))
 
 
-def answer(detail: dict[str, Any], table: AssetTable) -> bool:
+def answer(detail: dict[str, Any], table: AssetTable, outputs_bucket: str) -> bool:
     """Pass on what MediaConvert said; False when nobody waits for it."""
     metadata = detail.get("userMetadata") or {}
     if not {"asset_id", "version", "revision", "role", "attempt"} <= metadata.keys():
@@ -40,7 +45,12 @@ def answer(detail: dict[str, Any], table: AssetTable) -> bool:
         current = table.job_news(upload, role, attempt, status)
         return current and executions.fail(token, _error(detail, status))
     percent = (detail.get("jobProgress") or {}).get("jobPercentComplete")
-    return table.job_news(upload, role, attempt, "PROGRESSING", percent) and executions.heartbeat(token)
+    if not table.job_news(upload, role, attempt, "PROGRESSING", percent):
+        return False
+    waits = executions.heartbeat(token)
+    if role == SHOWN and percent is not None:
+        pointers.show_progress(outputs_bucket, upload, percent)
+    return waits
 
 
 def _error(detail: dict[str, Any], status: str) -> errors.VodError:

@@ -121,6 +121,24 @@ def show(bucket: str, upload: Upload, title: str, status: str) -> bool:
     return _show(bucket, upload, title, status)
 
 
+def show_progress(bucket: str, upload: Upload, percent: int) -> bool:
+    """Let an asset.json that says "processing" of this run say how far it is; True if it was written.
+
+    Never worth a second try: the next event knows better, and what others write meanwhile says more.
+    """
+    key = keys.pointer_prefix(upload.asset_id) + ASSET_JSON
+    body, etag = objects.read_with_etag(bucket, key)
+    existing = json.loads(body) if body else {}
+    same = (existing.get("version"), existing.get("revision")) == (upload.version, upload.revision)
+    if existing.get("status") != "processing" or not same or existing.get("percent", -1) >= percent:
+        return False
+    try:
+        objects.replace(bucket, key, objects.to_json({**existing, "percent": percent}), CONTENT_TYPES[ASSET_JSON], etag)
+    except PointerContended:
+        return False
+    return True
+
+
 def _show(bucket: str, upload: Upload, title: str, status: str) -> bool:
     key = keys.pointer_prefix(upload.asset_id) + ASSET_JSON
     body, etag = objects.read_with_etag(bucket, key)

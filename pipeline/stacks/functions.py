@@ -205,11 +205,13 @@ def answers(
         Row(
             "complete",
             "Wakes the waiting state when its MediaConvert job has news",
-            settings.CompleteSettings(table=table),
+            settings.CompleteSettings(table=table, outputs_bucket=w.outputs.bucket_name),
             30,
             (
                 grants.consume(w.jobs),
                 grants.records(w.table, "Get", "Update"),
+                grants.read_and_write_assets(w.outputs),
+                grants.list_bucket(w.outputs),
                 grants.answer_tokens(machine),
                 grants.jobs(w.transcode, "Get"),
             ),

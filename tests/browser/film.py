@@ -38,6 +38,14 @@ CAPTIONS_MPD = """<AdaptationSet id="9" contentType="text" mimeType="text/vtt" l
 <Representation id="captions-en" bandwidth="100"><BaseURL>captions/en.vtt</BaseURL></Representation>
 </AdaptationSet>
 """
+STORYBOARD = """WEBVTT
+
+00:00:00.000 --> 00:00:04.000
+tile_1.jpg#xywh=0,0,320,180
+
+00:00:04.000 --> 00:00:08.000
+tile_1.jpg#xywh=320,0,320,180
+"""
 VTT = "WEBVTT\n\n00:00:00.000 --> 00:00:08.000\nA test picture moves.\n"
 
 
@@ -49,6 +57,7 @@ def make_film(folder: Path) -> dict[str, Path]:
     (version / "captions").mkdir()
     (version / "captions" / "en.vtt").write_text(VTT)
     (version / "captions" / "en.m3u8").write_text(CAPTIONS)
+    (version / "storyboard.vtt").write_text(STORYBOARD)
     # ffmpeg's manifests name their segments beside themselves; the published pointers stand above the version.
     (folder / "index.m3u8").write_text(_pointing(version / "stream.m3u8", ".m3u8"))
     (folder / "index.mpd").write_text(_based(version / "stream.mpd"))
@@ -67,6 +76,7 @@ def asset_json(**changes: Any) -> dict[str, Any]:
         "hls": "index.m3u8",
         "dash": "index.mpd",
         "poster": f"{VERSION}/poster.0000000.jpg",
+        "storyboard": f"{VERSION}/storyboard.vtt",
         "width": 640,
         "height": 360,
         "has_audio": True,
@@ -99,6 +109,8 @@ def _encode(version: Path) -> None:
         str(version / "stream.mpd"),
     )
     # fmt: on
+    tile = ["-vf", "select='eq(n,0)+eq(n,120)',scale=320:180,tile=2x1", "-frames:v", "1"]
+    _ffmpeg("-f", "lavfi", "-i", picture, *tile, str(version / "tile_1.jpg"))
     _ffmpeg("-f", "lavfi", "-i", picture, "-ss", "3", "-frames:v", "1", str(version / "poster.0000000.jpg"))
 
 

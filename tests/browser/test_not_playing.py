@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.browser.film import ASSET, asset_json
 from tests.browser.watching import Film, until
@@ -56,6 +56,15 @@ def test_a_film_that_is_not_published_says_why(
     page.screenshot(path=pictures / f"{status}.png")
 
 
+def test_a_film_being_prepared_says_how_far_it_is(film: Film, bucket: StubS3, page: Page, pictures: Path) -> None:
+    body = asset_json(asset_id="half-film-1", status="processing", message="", title="Holiday in Wales", percent=42)
+    bucket.put("a/half-film-1/asset.json", json.dumps(body), "application/json")
+    page.goto(f"{film.edge_url}/?asset=half-film-1")
+    until(page, "window.vod && vod.state === 'processing'")
+    assert page.locator('[data-part="progress"]').get_attribute("value") == "42"
+    page.screenshot(path=pictures / "progress.png")
+
+
 def test_a_film_being_prepared_starts_by_itself_when_it_is_published(film: Film, bucket: StubS3, page: Page) -> None:
     _publish(bucket, "later-film-1", "processing")
     page.add_init_script(
@@ -84,3 +93,37 @@ def test_without_a_name_the_page_asks_for_one(film: Film, page: Page) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url("**/?asset=*")
     until(page, "window.vod && vod.state === 'ready'")
+
+
+def test_a_sound_shows_its_cover_and_no_cover_shows_a_note(
+    film: Film, bucket: StubS3, page: Page, pictures: Path
+) -> None:
+    """What the page makes of asset.json; the sound itself is the test film's."""
+    for name, poster in (("cover", asset_json()["poster"]), ("plain", None)):
+        for key in [key for key in bucket.objects if key.startswith(f"a/{ASSET}/")]:
+            bucket.objects[key.replace(ASSET, f"{name}-song-1")] = bucket.objects[key]
+        body = asset_json(
+            asset_id=f"{name}-song-1",
+            audio_only=True,
+            width=None,
+            height=None,
+            renditions=[],
+            poster=poster,
+            storyboard=None,
+        )
+        bucket.put(f"a/{name}-song-1/asset.json", json.dumps(body), "application/json")
+        page.goto(f"{film.edge_url}/?asset={name}-song-1")
+        until(page, "vod.state === 'ready'")
+        assert page.locator(".stage .sound").is_visible() is (poster is None)
+        assert bool(page.locator("video").get_attribute("poster")) is bool(poster)
+        page.screenshot(path=pictures / f"sound-{name}.png")
+
+
+def test_in_the_dark_the_page_is_dark(film: Film, browser: Browser, pictures: Path) -> None:
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.goto(f"{film.edge_url}/")
+    until(page, "window.vod && vod.state === 'home'")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 18, 15)"
+    page.screenshot(path=pictures / "dark.png")
+    context.close()

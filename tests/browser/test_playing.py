@@ -107,6 +107,57 @@ def test_nothing_is_fetched_from_elsewhere(film: Film, page: Page, player: str) 
     assert complaints.errors == []
 
 
+def test_the_menu_says_what_each_quality_costs(film: Film, page: Page, pictures: Path) -> None:
+    open_film(page, film)
+    page.locator('[data-control="settings"]').click()
+    hints = page.locator('[data-group="quality"] label small').all_inner_texts()
+    # (average bitrate of the rendition + 128 kbit/s of sound) for 8 seconds
+    assert hints[1:] == ["828 kB", "328 kB"]
+    page.screenshot(path=pictures / "menu.png")
+
+
+def test_the_seek_bar_shows_the_picture_of_the_place(film: Film, page: Page, pictures: Path) -> None:
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url))
+    complaints = Complaints.of(page)
+    open_film(page, film)
+    assert not [url for url in fetched if "storyboard" in url]  # nobody has pointed at the bar
+    bar = page.locator('[data-control="seek"]').bounding_box()
+    assert bar
+    preview, picture = page.locator('[data-control="preview"]'), page.locator('[data-control="preview"] img')
+    for share, moved in ((0.25, "translate(0px, 0px)"), (0.9, "translate(-320px, 0px)")):
+        page.mouse.move(bar["x"] + share * bar["width"], bar["y"] + bar["height"] / 2)
+        until(page, f"document.querySelector('[data-control=preview] img').style.transform.includes('{moved}')")
+        until(page, "document.querySelector('[data-control=preview] img').naturalWidth === 640")
+        assert preview.is_visible()
+        box = preview.bounding_box()
+        assert box and box["x"] >= bar["x"] - 3 and box["x"] + box["width"] <= bar["x"] + bar["width"] + 3
+        assert box["y"] + box["height"] <= bar["y"] + 2
+    assert page.locator('[data-control="preview-time"]').inner_text() == "0:07"
+    page.screenshot(path=pictures / "preview.png")
+    page.mouse.move(5, 5)
+    assert preview.is_hidden() and picture.count() == 1
+    assert complaints.errors == []
+
+
+def test_on_a_phone_everything_is_within_reach(film: Film, browser: Browser, pictures: Path) -> None:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844},
+        device_scale_factor=2,
+        has_touch=True,
+        is_mobile=True,
+        color_scheme="dark",
+    )
+    page = context.new_page()
+    open_film(page, film)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator('[data-control="settings"]').tap()
+    page.screenshot(path=pictures / "phone.png")
+    for box in (each.bounding_box() for each in page.locator(".buttons button:visible, .menu label:visible").all()):
+        assert box and box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["height"] >= 36
+    context.close()
+
+
 SAFARI = (
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
     "Version/17.4 Safari/605.1.15"

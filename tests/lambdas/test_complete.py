@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from lambdas.complete.handler import handler
-from pipeline.aws import executions
+from pipeline.aws import executions, objects, pointers
 from pipeline.media.errors import VodError, parse_cause
 from tests.aws.world import refusal
 from tests.lambdas.events import JOB_ID, MEDIACONVERT, batch, failed_messages, mediaconvert_event, of
-from tests.media.films import upload
+from tests.media.films import OUTPUTS, upload
 
 pytestmark = pytest.mark.usefixtures("environment")
 FILM = upload()
@@ -167,3 +167,31 @@ def test_every_error_we_send_can_be_read_back(waiting, said):
     deliver("ERROR", errorMessage='caf\u00e9 "quoted"\n' * 5000)
     error = said[0][2]
     assert isinstance(error, VodError) and json.loads(str(error)[:32768])["code"] == "TRANSCODE_SETTINGS"
+
+
+def shown() -> dict[str, Any]:
+    return json.loads(objects.read(OUTPUTS, f"a/{FILM.asset_id}/asset.json"))
+
+
+def progress(percent: int | None, attempt: int = 1) -> None:
+    deliver("STATUS_UPDATE", attempt, jobProgress={"jobPercentComplete": percent})
+
+
+def test_viewers_who_wait_see_how_far_the_film_is(waiting, said):
+    pointers.show(OUTPUTS, FILM, "My Film", "processing")
+    progress(40)
+    assert (shown()["status"], shown()["percent"]) == ("processing", 40)
+    progress(10)  # an event that comes late
+    progress(None)
+    assert shown()["percent"] == 40 and [kind for kind, *_ in said] == ["heartbeat"] * 3
+
+
+def test_progress_of_a_replacement_does_not_disturb_what_plays(waiting, said):
+    objects.write_json(OUTPUTS, f"a/{FILM.asset_id}/asset.json", {"status": "published", "version": "older"})
+    progress(40)
+    assert shown() == {"status": "published", "version": "older"}
+
+
+def test_progress_where_nothing_is_shown_shows_nothing(waiting, said):
+    progress(40)
+    assert objects.head_object(OUTPUTS, f"a/{FILM.asset_id}/asset.json") is None
