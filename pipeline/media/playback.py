@@ -24,7 +24,7 @@ MESSAGES = {
     "processing": "This film is still being prepared. It will play here as soon as it is ready.",
     "rejected": "This film could not be prepared. Its owner has been told why.",
     "failed": "This film could not be prepared. Those who run this service have been told.",
-    "removed": "This film has been removed.",
+    "removed": "Its owner has taken it down.",
 }
 
 

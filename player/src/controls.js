@@ -61,7 +61,10 @@ export class Controls {
     };
     for (const [name, action] of Object.entries(this.actions)) this.pick(name).addEventListener("click", action);
     this.pick("big-play").addEventListener("click", () => this.toggle());
-    video.addEventListener("click", () => (this.menu.hidden ? this.toggle() : this.#openMenu(false)));
+    video.addEventListener("click", () => {
+      if (!this.menu.hidden) this.#openMenu(false);
+      else if (!this.woken) this.toggle();
+    });
     this.pick("volume").addEventListener("input", (event) => {
       video.volume = Number(event.target.value);
       video.muted = video.volume === 0;
@@ -169,8 +172,13 @@ export class Controls {
   #idle() {
     const wake = () => this.#wake();
     for (const name of ["pointermove", "pointerdown", "focusin"]) this.stage.addEventListener(name, wake);
-    this.stage.addEventListener("pointerleave", () => {
-      if (this.video.paused || !this.menu.hidden) return;
+    // A finger on a film without its bar asks for the bar, and not yet for a pause.
+    this.stage.addEventListener("pointerdown", (event) => {
+      this.woken = event.pointerType === "touch" && this.stage.dataset.idle === "yes";
+    }, true);
+    this.stage.addEventListener("pointerleave", (event) => {
+      // A finger leaves with every tap, before its click: the bar would be gone from under the button that was meant.
+      if (event.pointerType === "touch" || this.video.paused || !this.menu.hidden) return;
       this.stage.dataset.idle = "yes";
       this.#placeCaptions();
     });

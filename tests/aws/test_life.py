@@ -231,7 +231,7 @@ def test_a_deleted_asset_leaves_a_sentence_and_nothing_else(table, workflow, bey
     before, kept = lies_there(), put_source()
     report = life.delete(ASSET, PLACE, beyond)
     assert lies_there() == {"asset.json"}
-    assert (asset_json()["status"], asset_json()["message"]) == ("removed", "This film has been removed.")
+    assert (asset_json()["status"], asset_json()["message"]) == ("removed", "Its owner has taken it down.")
     named = {key.removeprefix(f"a/{ASSET}/").removeprefix(f"w/{ASSET}/") for key in report["outputs"]}
     assert named == before - {"asset.json"}
     assert [each["key"] for each in report["receipts"]] == ["receipts/My Film.mov.json"]

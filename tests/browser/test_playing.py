@@ -121,7 +121,7 @@ def test_the_seek_bar_shows_the_picture_of_the_place(film: Film, page: Page, pic
     page.on("request", lambda request: fetched.append(request.url))
     complaints = Complaints.of(page)
     open_film(page, film)
-    assert not [url for url in fetched if "storyboard" in url]  # nobody has pointed at the bar
+    assert not [url for url in fetched if "storyboard.vtt" in url]  # nobody has pointed at the bar
     bar = page.locator('[data-control="seek"]').bounding_box()
     assert bar
     preview, picture = page.locator('[data-control="preview"]'), page.locator('[data-control="preview"] img')
@@ -152,9 +152,18 @@ def test_on_a_phone_everything_is_within_reach(film: Film, browser: Browser, pic
     open_film(page, film)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.locator('[data-control="settings"]').tap()
+    assert page.locator('[data-control="menu"]').is_visible() and not seen(page)["paused"]
     page.screenshot(path=pictures / "phone.png")
     for box in (each.bounding_box() for each in page.locator(".buttons button:visible, .menu label:visible").all()):
         assert box and box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["height"] >= 36
+    page.touchscreen.tap(200, 100)
+    until(page, "document.querySelector('[data-control=menu]').hidden")
+    page.evaluate("document.querySelector('[data-part=stage]').dataset.idle = 'yes'")
+    page.touchscreen.tap(200, 100)  # asks for the bar
+    page.wait_for_timeout(100)
+    assert not seen(page)["paused"] and page.locator('[data-part="stage"]').get_attribute("data-idle") == "no"
+    page.touchscreen.tap(200, 100)
+    until(page, "vod.video.paused")
     context.close()
 
 

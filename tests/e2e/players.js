@@ -55,12 +55,17 @@ const players = {
       const now = () => height(playlists.media()?.attributes.RESOLUTION?.height);
       now();
       playlists.on("mediachange", now);
-      seen.captions = [...player.remoteTextTracks(), ...player.textTracks()].filter((track) => ["captions", "subtitles"].includes(track.kind)).length;
-      seen.audio = player.audioTracks().length;
     });
+    // Its lists fill while the film plays.
+    window.count = () => {
+      seen.captions = Array.from(player.textTracks()).filter((track) => ["captions", "subtitles"].includes(track.kind)).length;
+      seen.audio = player.audioTracks().length;
+    };
     await player.play();
   },
 };
 
 window.play = (name, url) => players[name](url).catch((error) => seen.errors.push(`${error?.message || error?.code || error}`));
-window.look = () => ({ ...seen, time: video.currentTime, frames: video.getVideoPlaybackQuality().totalVideoFrames, sound: video.webkitAudioDecodedByteCount, width: video.videoWidth });
+window.count = () => {};
+window.look = () => { window.count(); return state(); };
+const state = () => ({ ...seen, time: video.currentTime, frames: video.getVideoPlaybackQuality().totalVideoFrames, sound: video.webkitAudioDecodedByteCount, width: video.videoWidth });

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from botocore.signers import CloudFrontSigner
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from pipeline.bundle import ROOT
 from pipeline.local.edge import Edge, Serving, serve
 from pipeline.local.edge.distribution import DistributionNotHonoured, read_distribution
 from pipeline.media import signing
@@ -402,3 +404,53 @@ def test_a_key_that_cloudfront_would_not_take_stops_the_edge(pem: str) -> None:
 def test_without_a_key_group_nobody_is_asked(start: Start, origin: StubS3) -> None:
     origin.put(FILM[1:], "#EXTM3U\n")
     assert start(template()).get(FILM, headers=cookie({"Key-Pair-Id": "nonsense"})).status_code == 200
+
+
+_INTRODUCTION = """# A battery of requests
+
+What is asked of a private film at the local edge, and what it answers. Written by
+[tests/local/edge/test_edge_private.py](../tests/local/edge/test_edge_private.py), which asks all of it: the first two
+tables once by signed URL and once by signed cookies.
+"""
+
+
+def _battery() -> str:
+    """docs/edge-battery.md: what these tests ask of the edge, and what it answers."""
+
+    def table(heading: str, rows: list[tuple[str, str]]) -> str:
+        lines = [f"| {what.replace('|', chr(92) + '|')} | {answer} |" for what, answer in rows]
+        return "\n".join([f"\n## {heading}\n", "| request | answer |", "|---|---|", *lines]) + "\n"
+
+    spelt = [
+        (f"{why}: `{target if len(target) < 60 else target[:24] + '...'}`", str(status))
+        for target, status, why in TARGETS
+    ]
+    ranges = [(f"`{asked if len(asked) < 60 else asked[:24] + '...'}`", str(status)) for asked, status in RANGES]
+    return "".join(
+        [
+            _INTRODUCTION,
+            table("Good signatures", [(name, "200") for name in ADMITTED]),
+            table("All others", [(name, f"403 {code}") for name, (code, _) in REFUSED.items()]),
+            table("Good cookies for one film, another asked for in other words", spelt),
+            table("Methods", [(method, str(status)) for method, status in METHODS]),
+            table("Ranges, with good cookies; without them all are 403", ranges),
+            table(
+                "And",
+                [
+                    ("the same name twice with two values, as cookies or in the URL", "403"),
+                    ("a good URL with bad cookies / a bad URL with good cookies", "200 / 403"),
+                    ("a request of more than 20,480 bytes with its headers", "494"),
+                    ("a copy in the edge's cache, without a signature", "403"),
+                    ("an ETag that matches, without a signature", "403"),
+                ],
+            ),
+        ]
+    )
+
+
+def test_the_battery_is_written_down() -> None:
+    """VOD_UPDATE_DOCS=1 writes it."""
+    path = ROOT / "docs" / "edge-battery.md"
+    if os.environ.get("VOD_UPDATE_DOCS"):
+        path.write_text(_battery(), encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == _battery()
