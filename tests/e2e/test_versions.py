@@ -60,7 +60,7 @@ def test_a_film_is_replaced_rolled_back_and_deleted_under_its_viewers_eyes(
     two = pipeline.send_all([Upload(second, KEY, ())])[0]
     assert (two.status, two.asset_id) == ("published", one.asset_id) and two.version != one.version
     # The viewer goes on: another quality and another place, both fetched after the newer film was published.
-    page.evaluate("vod.engine.choose(vod.engine.qualities()[0].id); vod.video.currentTime = 5; vod.video.play()")
+    page.evaluate("vod.engine.choose(vod.engine.qualities()[0].id); vod.video.currentTime = 5; vod.video.play(); 0")
     until(page, "vod.video.currentTime > 6")
     assert seen(page)["state"] == "ready" and version_that_plays(page) == of_one
     assert (refused, complaints.errors) == ([], [])

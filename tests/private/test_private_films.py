@@ -136,11 +136,11 @@ def test_playback_goes_on_when_its_cookies_end(place: Place, page: Page, picture
     slow(page, 50_000)
     until(page, "vod.session.renewals >= 2", 3 * COOKIE_SECONDS)
     # Whatever the player has fetched by now, another quality and another place it must fetch anew.
-    page.evaluate("vod.engine.choose(vod.engine.qualities()[0].id); vod.video.currentTime = 0.1; vod.video.play()")
+    page.evaluate("vod.engine.choose(vod.engine.qualities()[0].id); vod.video.currentTime = 0.1; vod.video.play(); 0")
     late = began + COOKIE_SECONDS + 2
     until(page, "vod.video.currentTime > 2", 40)
     page.wait_for_timeout(max(0, (late - time.monotonic()) * 1000))
-    page.evaluate("vod.engine.choose(vod.engine.qualities().at(-1).id); vod.video.currentTime = 8; vod.video.play()")
+    page.evaluate("vod.engine.choose(vod.engine.qualities().at(-1).id); vod.video.currentTime = 8; vod.video.play(); 0")
     until(page, "vod.video.currentTime > 9", 60)
     found = seen(page)
     assert (found["state"], found["error"]) == ("ready", None)
@@ -158,13 +158,11 @@ def test_when_the_login_has_ended_the_film_stops_and_says_why(
     place: Place, page: Page, pictures: Path, player: str
 ) -> None:
     """The token ends before the film does: cookies end with it, and there are no new ones."""
-    slow(page, 50_000)
-    open_page(place, page, player, place.token(seconds=6))
+    open_page(place, page, player, place.token(seconds=8))
     until(page, "window.vod && vod.state === 'ready' && vod.video.currentTime > 0.2")
-    page.wait_for_timeout(6500)
-    slow(page, -1)
-    page.evaluate("vod.engine.choose(vod.engine.qualities()[0].id); vod.video.currentTime = 12; vod.video.play()")
-    page.evaluate("vod.engine.choose(vod.engine.qualities().at(-1).id)")
+    page.wait_for_timeout(8500)
+    other = "vod.engine.qualities().find((one) => one.id !== vod.engine.quality()).id"  # must be fetched
+    page.evaluate(f"vod.engine.choose({other}); vod.video.currentTime = 2; vod.video.play(); 0")
     until(page, "vod.state === 'forbidden'", 30)
     assert page.locator('[data-part="stopped-title"]').inner_text() == "You are not allowed to see this film"
     page.screenshot(path=pictures / f"expired-{player}.png")
