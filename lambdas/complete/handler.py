@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipeline.aws import executions, pointers
+from pipeline.aws import executions, logs, pointers
 from pipeline.aws.batch import each_message
 from pipeline.aws.table import AssetTable
 from pipeline.media import errors, outputs
@@ -36,6 +36,11 @@ def answer(detail: dict[str, Any], table: AssetTable, outputs_bucket: str) -> bo
     record = table.job_of(metadata)
     if record is None or str(record.get("attempt")) != metadata["attempt"]:
         return False
+    with logs.about(Upload.from_state(record["upload"])), logs.call("complete"):
+        return _pass_on(detail, record, table)
+
+
+def _pass_on(detail: dict[str, Any], record: dict[str, Any], table: AssetTable) -> bool:
     upload, role, token = Upload.from_state(record["upload"]), record["role"], record["task_token"]
     status, attempt = detail["status"], record["attempt"]
     if status == "COMPLETE":

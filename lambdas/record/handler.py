@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipeline.aws import executions, failures
+from pipeline.aws import executions, failures, logs
 from pipeline.aws.faults import handles_faults
 from pipeline.aws.table import AssetTable
 from pipeline.media.asset import Upload
@@ -25,6 +25,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     upload = _upload(detail)
     if upload is None:
         return {"recorded": False}  # an execution somebody started by hand with an input of their own
+    with logs.about(upload):
+        return _record(detail, upload, settings)
+
+
+def _record(detail: dict[str, Any], upload: Upload, settings: RecordSettings) -> dict[str, Any]:
     table, redrives = AssetTable(settings.table), detail.get("redriveCount") or 0
     described = executions.describe(detail["executionArn"])
     if executions.has_moved_on(described, redrives):

@@ -3,7 +3,7 @@
 In: {upload, asset, source, warnings, captions, verified, playback}, or {upload, error} for an upload that was replaced.
 Out: where the receipt lies. The receipt carries the deduplication id of the team's message, and every warning: what was
 odd about the source, what the plan leaves out. A superseded upload is counted as UploadsSuperseded, because its
-execution ends green.
+execution ends green; a published one as UploadsPublished and FilmPublished.
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from pipeline.settings import ReportSettings
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     settings = ReportSettings.from_env()
     upload = Upload.from_state(event["upload"])
-    receipt = _published(upload, event) if "playback" in event else _superseded(upload, event, settings)
+    receipt = _published(upload, event, settings) if "playback" in event else _superseded(upload, event, settings)
     key = receipt_key(upload.key)
     objects.write_json(settings.sources_bucket, key, receipt)
     return {"status": receipt["status"], "receipt": key}
 
 
-def _published(upload: Upload, event: dict[str, Any]) -> dict[str, Any]:
+def _published(upload: Upload, event: dict[str, Any], settings: ReportSettings) -> dict[str, Any]:
     verified = event["verified"]
+    metrics.count(settings.stack, {"UploadsPublished": 1})
+    metrics.put(settings.stack, {"FilmPublished": verified["duration_ms"] / 1000}, "Seconds")
     return playback.receipt(
         upload,
         "published",

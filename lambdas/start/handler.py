@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipeline.aws import executions
+from pipeline.aws import executions, logs
 from pipeline.aws.batch import each_message
 from pipeline.aws.table import AssetTable
 from pipeline.media import keys
@@ -28,9 +28,10 @@ def start(event: dict[str, Any], settings: StartSettings) -> str | None:
     if not keys.is_film(upload.key):
         return None
     table = AssetTable(settings.table)
-    registered = table.register(upload)
-    if registered.get("execution_arn") or registered["status"] == "cancelled":
-        return None
-    arn = executions.start(upload.with_revision(int(registered["revision"])), settings.state_machine_arn)
-    table.started(upload, arn)
-    return arn
+    with logs.about(upload), logs.call("start"):
+        registered = table.register(upload)
+        if registered.get("execution_arn") or registered["status"] == "cancelled":
+            return None
+        arn = executions.start(upload.with_revision(int(registered["revision"])), settings.state_machine_arn)
+        table.started(upload, arn)
+        return arn

@@ -36,6 +36,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         settings.stack,
         {**counts, "SweepTrouble": len(report["trouble"]), "SweepUnfinished": int(not report["finished"])},
     )
+    metrics.put(settings.stack, {"OldestUnfinished": report["oldest_seconds"]}, "Seconds")
     return report
 
 

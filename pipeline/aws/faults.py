@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, IncompleteReadError
 
+from pipeline.aws import logs
 from pipeline.media.errors import ServiceThrottled
 
 #: Throttling that AWS answers with HTTP 400 (botocore's own list for standard retries, plus S3's SlowDown), and
@@ -40,10 +41,15 @@ def is_passing(error: Exception) -> bool:
 
 
 def handles_faults(handler: Callable[[dict[str, Any], Any], Any]) -> Callable[[dict[str, Any], Any], Any]:
-    """Decorate a Lambda handler: AWS's passing faults leave it as ServiceThrottled."""
+    """Decorate a Lambda handler: AWS's passing faults leave it as ServiceThrottled; its log lines name the upload."""
+    name = handler.__module__.split(".")[-2]
 
     @functools.wraps(handler)
     def wrapper(event: dict[str, Any], context: Any) -> Any:
+        with logs.about(logs.upload_in(event)), logs.call(name):
+            return _answered(event, context)
+
+    def _answered(event: dict[str, Any], context: Any) -> Any:
         try:
             return handler(event, context)
         except (ClientError, BotoCoreError) as error:

@@ -46,6 +46,7 @@ class Report:
     did: list[str] = dataclasses.field(default_factory=list)
     trouble: list[str] = dataclasses.field(default_factory=list)
     finished: bool = True
+    oldest_seconds: int = 0
 
     def note(self, what: str, which: str) -> None:
         self.counts[what] += 1
@@ -58,6 +59,7 @@ class Report:
             "did": self.did,
             "trouble": self.trouble[:_NAMED_IN_REPORT],
             "finished": self.finished,
+            "oldest_seconds": self.oldest_seconds,
         }
 
 
@@ -158,6 +160,7 @@ class Sweep:
             return
         upload, arn = upload_of(record), record.get("execution_arn")
         if arn in self._running and record["status"] != "cancelled":
+            self._note_age(record)
             return
         ended = executions.find(arn) if arn else None
         just_ended = bool(ended and ended.get("stopDate") and self._is_younger(ended["stopDate"], self._grace))
@@ -176,6 +179,12 @@ class Sweep:
             self._close(record)
         elif action == "puzzle":
             self.report.trouble.append(f"{upload.execution_name} ended {status} and its record says {record['status']}")
+
+    def _note_age(self, record: dict[str, Any]) -> None:
+        """How long the oldest upload that is still under way has been so; for the alarm."""
+        since = datetime.datetime.fromisoformat(record.get("created_at") or record["updated_at"])
+        age = datetime.datetime.now(datetime.UTC) - since
+        self.report.oldest_seconds = max(self.report.oldest_seconds, int(age.total_seconds()))
 
     def _start(self, record: dict[str, Any], upload: Upload, ended: None) -> None:
         arn = executions.start(upload, self._settings.state_machine_arn)

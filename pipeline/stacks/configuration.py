@@ -278,6 +278,12 @@ class Configuration:
         "Who is written to about failures and alarms. AWS asks this address for its consent first.",
         "films@example.com",
     )
+    unfinished_alarm_minutes: int = _option(
+        720,
+        _number(10, 14400),
+        "After how long an upload that is still under way raises an alarm. Longer than your longest film takes, its "
+        "wait in MediaConvert's queue included.",
+    )
     daily_budget_usd: int = _option(
         0, _number(0, 1_000_000), "What encoding may cost in a day, in US dollars. 0: no limit."
     )

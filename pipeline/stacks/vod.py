@@ -4,6 +4,7 @@
     delivery   distribution                    workflow   state machine
     transcode  MediaConvert queue and role     functions  one row each
     page       the player page                 adoption   buckets that were there before
+    watch      alarms and the dashboard
 
 The stack knows neither account nor region, and the same template is deployed on a laptop.
 """
@@ -23,6 +24,7 @@ from pipeline.stacks.naming import named
 from pipeline.stacks.page import PlayerPage
 from pipeline.stacks.storage import Storage
 from pipeline.stacks.transcode import Transcode
+from pipeline.stacks.watch import Watch, Watched
 from pipeline.stacks.workflow import Workflow
 
 
@@ -54,7 +56,8 @@ class VodStack(Stack):
             configuration=configuration,
         )
 
-        machine = Workflow(self, "Steps", functions.make(steps(world)), topic, storage.key).machine
+        made = functions.make(steps(world))
+        machine = Workflow(self, "Steps", made, topic, storage.key).machine
         rows = answers(world, machine, queues.uploads.queue, queues.unrecorded, queues.unswept)
         events = functions.make(rows)
         Intake(
@@ -71,12 +74,29 @@ class VodStack(Stack):
         if storage.adopted:
             adoption = Adoption(self, "Adoption", storage.adopted)
             adoption.install(functions.make([adoption.row()])["adopt"])
+        watched = Watched(
+            machine=machine,
+            functions={**made, **events},
+            queues={"uploads": queues.uploads.queue, "jobs": queues.jobs.queue},
+            dead_letters={
+                "uploads": queues.uploads.dead_letters,
+                "jobs": queues.jobs.dead_letters,
+                "record": queues.unrecorded,
+                "sweep": queues.unswept,
+            },
+            mediaconvert_queue_arns=transcode.queue_arns,
+            distribution=delivery.distribution,
+            outputs_bucket=outputs.bucket_name,
+            sources_bucket=sources.bucket_name,
+        )
+        watch = Watch(self, "Watch", configuration, watched, topic, storage.key)
         self._outputs(
             SourcesBucket=sources.bucket_name,
             OutputsBucket=outputs.bucket_name,
             AssetsTable=storage.table.table_name,
             StateMachineArn=machine.state_machine_arn,
             TopicArn=topic.topic_arn,
+            AlarmsTopicArn=watch.topic.topic_arn,
             DeliveryUrl=delivery.url,
             DistributionId=delivery.distribution.distribution_id,
             UploadsQueueUrl=queues.uploads.queue.queue_url,

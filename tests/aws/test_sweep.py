@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.aws import executions, objects, pointers, topic, transcoder
+from pipeline.aws import sweep as sweeping
 from pipeline.aws.sweep import Sweep
 from pipeline.media.reconcile import START_GRACE
 from pipeline.settings import SweepSettings
@@ -338,3 +339,19 @@ def test_two_sweeps_at_once_do_everything_once(table, workflow, mediaconvert, sw
     assert report["trouble"] == []
     assert {arn.rsplit(":", 1)[1] for arn in workflow.known} == {OLD.execution_name, FILM.execution_name}
     assert mediaconvert.jobs[0]["Status"] == "CANCELED", "nobody waited for it when the first sweep came"
+
+
+def test_the_age_of_the_oldest_upload_under_way_is_told(running, table, sweep, monkeypatch):
+    """For the alarm: what runs counts, from the moment it was registered; what has ended does not."""
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=7)
+
+    class Clock(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return later
+
+    monkeypatch.setattr(sweeping.datetime, "datetime", Clock)
+    assert sweep()["oldest_seconds"] == pytest.approx(7 * 3600, abs=5)
+    running.known[ARN]["status"] = "SUCCEEDED"
+    table.mark(FILM, "rejected")
+    assert sweep()["oldest_seconds"] == 0

@@ -28,11 +28,13 @@ def test_the_report_is_returned_logged_and_counted(table, capsys):
     table.register(FILM)
     report = handler({"grace_seconds": 0}, None)
     assert report["counts"] == {"execution started": 1} and report["finished"] and report["trouble"] == []
-    logged, metrics = map(json.loads, capsys.readouterr().out.splitlines())
+    logged, metrics, age = map(json.loads, capsys.readouterr().out.splitlines())
     assert logged["did"] == [f"execution started: {FILM.execution_name}"]
     assert (metrics["SweepExecutionStarted"], metrics["SweepTrouble"], metrics["Stack"]) == (1, 0, "Vod")
     (described,) = metrics["_aws"]["CloudWatchMetrics"]
     assert {each["Name"] for each in described["Metrics"]} <= metrics.keys()
+    assert age["OldestUnfinished"] == 0
+    assert age["_aws"]["CloudWatchMetrics"][0]["Metrics"] == [{"Name": "OldestUnfinished", "Unit": "Seconds"}]
 
 
 def test_by_the_clock_it_leaves_fresh_work_to_those_who_are_at_it(table):
@@ -43,7 +45,8 @@ def test_by_the_clock_it_leaves_fresh_work_to_those_who_are_at_it(table):
 def test_it_stops_before_its_own_time_is_up(table):
     table.register(FILM)
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: 20_000)
-    assert handler({"grace_seconds": 0}, context) == {"counts": {}, "did": [], "trouble": [], "finished": False}
+    report = handler({"grace_seconds": 0}, context)
+    assert (report["counts"], report["did"], report["trouble"], report["finished"]) == ({}, [], [], False)
 
 
 def test_where_nothing_can_be_listed_the_next_sweep_comes(monkeypatch):
