@@ -37,10 +37,10 @@ def answer(detail: dict[str, Any], table: AssetTable, outputs_bucket: str) -> bo
     if record is None or str(record.get("attempt")) != metadata["attempt"]:
         return False
     with logs.about(Upload.from_state(record["upload"])), logs.call("complete"):
-        return _pass_on(detail, record, table)
+        return _pass_on(detail, record, table, outputs_bucket)
 
 
-def _pass_on(detail: dict[str, Any], record: dict[str, Any], table: AssetTable) -> bool:
+def _pass_on(detail: dict[str, Any], record: dict[str, Any], table: AssetTable, outputs_bucket: str) -> bool:
     upload, role, token = Upload.from_state(record["upload"]), record["role"], record["task_token"]
     status, attempt = detail["status"], record["attempt"]
     if status == "COMPLETE":
