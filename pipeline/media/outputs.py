@@ -73,13 +73,14 @@ class AudioRendition:
 
 @dataclasses.dataclass(frozen=True)
 class TextRendition:
-    """WebVTT that MediaConvert made of captions inside the film."""
+    """WebVTT that MediaConvert made of captions inside the film. vtt is the file, where it is only one."""
 
     playlist: str
     language: str
     label: str
     forced: bool
     sdh: bool
+    vtt: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -235,7 +236,7 @@ def verify(streams: Streams, sizes: Mapping[str, int], promise: Promise, source:
         dash=streams.dash,
         renditions=renditions,
         audio=audio,
-        captions=tuple(_text_rendition(media) for media in streams.multivariant.of_kind("SUBTITLES")),
+        captions=tuple(_text_rendition(media, streams) for media in streams.multivariant.of_kind("SUBTITLES")),
         thumbnails=None,
         audio_only=promise.audio_only,
         closed_captions=promise.closed_captions,
@@ -442,10 +443,17 @@ def _audio(streams: Streams, promise: Promise, sizes: Mapping[str, int]) -> tupl
     return tuple(found)
 
 
-def _text_rendition(media: manifest.Media) -> TextRendition:
-    language = bcp47.tag(media.language)
-    sdh = "transcribes-spoken-dialog" in media.characteristics
-    return TextRendition(str(media.uri), language, media.name or bcp47.label(language), media.forced, sdh)
+def _text_rendition(media: manifest.Media, streams: Streams) -> TextRendition:
+    path, language = str(media.uri), bcp47.tag(media.language)
+    files = {_beside(path, segment.uri) for segment in streams.playlists[path].segments}
+    return TextRendition(
+        playlist=path,
+        language=language,
+        label=media.name or bcp47.label(language),
+        forced=media.forced,
+        sdh="transcribes-spoken-dialog" in media.characteristics,
+        vtt=files.pop() if len(files) == 1 else None,
+    )
 
 
 # Durations -----------------------------------------------------------------------------------------------------------

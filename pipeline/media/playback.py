@@ -72,7 +72,7 @@ def published(
         "width": best["width"],
         "height": best["height"],
         "has_audio": verified["has_audio"],
-        "captions": [*_sidecars(captions, folder), *_from_the_film(verified["captions"])],
+        "captions": [*_sidecars(captions, folder), *_from_the_film(verified["captions"], folder)],
         "audio": [{key: sound[key] for key in _AUDIO_FIELDS} for sound in verified["audio"]],
         "renditions": [{key: rendition[key] for key in _RENDITION_FIELDS} for rendition in verified["renditions"]],
         "published_at": published_at,
@@ -84,9 +84,12 @@ def _sidecars(captions: tuple[CaptionTrack, ...], folder: str) -> list[dict[str,
     return [{**{key: getattr(track, key) for key in _CAPTION_FIELDS}, "vtt": folder + track.vtt} for track in captions]
 
 
-def _from_the_film(captions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """MediaConvert writes a file for every few seconds: those are for players that read manifests."""
-    return [{**{key: track[key] for key in _CAPTION_FIELDS}, "vtt": None} for track in captions]
+def _from_the_film(captions: list[dict[str, Any]], folder: str) -> list[dict[str, Any]]:
+    """MediaConvert may write a file for every few seconds: those are for players that read manifests."""
+    return [
+        {**{key: track[key] for key in _CAPTION_FIELDS}, "vtt": folder + track["vtt"] if track["vtt"] else None}
+        for track in captions
+    ]
 
 
 def unpublished(upload: Upload, title: str, status: str) -> dict[str, Any]:

@@ -266,6 +266,12 @@ def test_thumbnails_are_measured_by_an_image():
             outputs.check_image(run.verify(), run.read(EVERYTHING), "stream_thumbnail.m3u8", spoilt)
 
 
+def test_captions_in_one_piece_are_a_file_that_a_page_can_open():
+    run = Rich()
+    run.texts["stream_cc1.m3u8"] = TEXT.replace("_000000002", "_000000001")
+    assert run.verify().captions[0].vtt == "stream_cc1_000000001.vtt"
+
+
 # Automated ABR -------------------------------------------------------------------------------------------------------
 
 AUTOMATIC = dataclasses.replace(EVERYTHING, pictures=(), automatic=3)

@@ -129,7 +129,8 @@ VERIFIED = {
         }
     ],
     "captions": [
-        {"playlist": "stream_cc.m3u8", "language": "en", "label": "English (CC)", "forced": False, "sdh": True}
+        {"language": "en", "label": "English (CC)", "forced": False, "sdh": True, "vtt": None},
+        {"language": "fr", "label": "French (CC)", "forced": False, "sdh": True, "vtt": "stream_cc2.vtt"},
     ],
 }
 
@@ -144,6 +145,7 @@ def test_asset_json_of_a_film_that_plays():
     assert made["captions"] == [
         {"language": "en", "label": "English", "forced": False, "sdh": False, "vtt": folder + "captions/en.vtt"},
         {"language": "en", "label": "English (CC)", "forced": False, "sdh": True, "vtt": None},
+        {"language": "fr", "label": "French (CC)", "forced": False, "sdh": True, "vtt": folder + "stream_cc2.vtt"},
     ]
     assert made["audio"][0].keys() == {"language", "label", "channels", "codecs", "group", "default"}
     assert not {"size_bytes", "playlist"} & made["renditions"][0].keys()
