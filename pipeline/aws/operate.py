@@ -46,7 +46,7 @@ class Place:
 
 def cancel(name: str, place: Place) -> list[dict[str, Any]]:
     """Stop every unpublished run by this name, cancel its jobs, remove what it made; one entry a run."""
-    records = _records(name, place)
+    records = records_of(name, place)
     unpublished = [record for record in records if record["status"] in _CANCELLABLE]
     if not unpublished:
         raise NotNow(f"{name} is {_statuses(records)}: there is nothing to cancel")
@@ -79,7 +79,7 @@ def _cancel_jobs(upload: Upload, table: AssetTable, place: Place) -> list[str]:
 
 def retry(name: str, place: Place) -> dict[str, Any]:
     """Let the newest unpublished run by this name go on: redriven where it failed, or as a new run of the upload."""
-    records = _records(name, place)
+    records = records_of(name, place)
     newest = max(records, key=lambda record: record["upload"]["order"])
     upload, table = upload_of(newest), AssetTable(place.table)
     if newest["status"] not in _ENDED_UNPUBLISHED:
@@ -101,7 +101,7 @@ def _can_go_on(record: dict[str, Any]) -> bool:
     return record["status"] == "failed" and record.get("error", {}).get("code") not in _OUTPUTS_AT_FAULT
 
 
-def _records(name: str, place: Place) -> list[dict[str, Any]]:
+def records_of(name: str, place: Place) -> list[dict[str, Any]]:
     """The version's record of an execution, or those of an asset."""
     table, bare = AssetTable(place.table), name.rsplit(":", 1)[-1]
     match = _EXECUTION.fullmatch(bare)

@@ -12,6 +12,9 @@ What the sweep still has to look at carries `open` (asset, version or job) and `
 `Open` lists it without a scan. An upload is open from its registration until nothing is left to do for it, a job from
 its intent until its end is known, an asset from a publication until its pointers have been checked. One value of
 `open` is one partition of the index, good for a thousand writes a second: ten times what `start` registers.
+
+Versions carry `listed`, `film` (the S3 key) and, where they ended badly, `code`, small copies for the index `Listed`,
+newest change first: what operators list (pipeline.aws.reading) needs no scan and no large item.
 """
 
 from __future__ import annotations
@@ -57,6 +60,8 @@ class AssetTable:
             "status": "received",
             "created_at": now(),
             "updated_at": now(),
+            "listed": VERSION,
+            "film": upload.key,
             **_open(VERSION, START_GRACE),
         }
         try:
@@ -132,7 +137,7 @@ class AssetTable:
             upload,
             _version_sk(upload.version),
             {**ended, ":run": upload.revision},
-            remove=("execution_arn", "error", "recorded"),
+            remove=("execution_arn", "error", "code", "recorded"),
             revision=following.revision,
             status="received",
             **_open(VERSION, START_GRACE),
@@ -441,6 +446,8 @@ class AssetTable:
     ) -> bool:
         """Set `values` if `condition` holds; `extra` are further values that the condition names."""
         values.setdefault("updated_at", now())
+        if "error" in values:
+            values["code"] = values["error"].get("code")
         return _unless_refused(self._expression(upload.asset_id, sk, condition, extra, remove, **values))
 
     def _update(self, upload: Upload, sk: str, /, **values: Any) -> None:

@@ -15,20 +15,9 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from pipeline.cli.films import Film
 from pipeline.cli.world import World
-from pipeline.media import errors, keys, playback
+from pipeline.media import errors, keys, playback, timeline
 
-_TASKS = ("TaskStateEntered", "SucceedStateEntered", "FailStateEntered")
 _STARTS_WITHIN_SECONDS = 60
-
-
-@dataclasses.dataclass
-class Step:
-    """One box of the graph as this execution saw it. Times in epoch seconds; failures counts failed attempts."""
-
-    name: str
-    entered: float
-    exited: float | None = None
-    failures: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +25,7 @@ class Snapshot:
     """status: uploading, waiting, running, or a Result's."""
 
     status: str
-    steps: tuple[Step, ...] = ()
+    steps: tuple[timeline.Step, ...] = ()
     percent: int | None = None
     uploaded: float = 0.0
 
@@ -114,7 +103,7 @@ class Follower:
             if time.time() - self._uploaded_at > _STARTS_WITHIN_SECONDS:
                 self.result = self._ended("failed", error=_never_started(self.film.key), ended=time.time())
             return
-        steps = _steps(self._history(arn))
+        steps = timeline.steps(self._history(arn))
         if execution["status"] == "RUNNING":
             self.snapshot = Snapshot("running", steps, self._percent(steps), 1.0)
             return
@@ -134,7 +123,7 @@ class Follower:
             event for page in pages.paginate(executionArn=arn, includeExecutionData=False) for event in page["events"]
         ]
 
-    def _percent(self, steps: tuple[Step, ...]) -> int | None:
+    def _percent(self, steps: tuple[timeline.Step, ...]) -> int | None:
         encoding = [step for step in steps if step.name.startswith("Transcode ") and step.exited is None]
         if not encoding:
             return None
@@ -197,24 +186,6 @@ class Follower:
             "encoding_seconds": (timing["FinishTime"] - timing["StartTime"]).total_seconds(),
             "queued_seconds": (timing["StartTime"] - timing["SubmitTime"]).total_seconds(),
         }
-
-
-def _steps(history: list[dict[str, Any]]) -> tuple[Step, ...]:
-    """The boxes entered so far, in order. A box entered again after a retry is the same box."""
-    steps: dict[str, Step] = {}
-    last: str | None = None
-    for event in history:
-        kind, at = event["type"], event["timestamp"].timestamp()
-        if kind in _TASKS:
-            last = event["stateEnteredEventDetails"]["name"]
-            steps.setdefault(last, Step(last, at))
-        elif kind.endswith("StateExited"):
-            name = event["stateExitedEventDetails"]["name"]
-            if name in steps:
-                steps[name].exited = at
-        elif kind in ("TaskFailed", "TaskTimedOut", "LambdaFunctionFailed", "LambdaFunctionTimedOut") and last:
-            steps[last].failures += 1
-    return tuple(steps.values())
 
 
 def _superseded(key: str) -> dict[str, Any]:

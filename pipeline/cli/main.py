@@ -13,6 +13,7 @@ from rich.console import Console
 
 from pipeline.cli.films import NotAFile, films_from
 from pipeline.local.home import HomeUnusable, RunInUse, default_home
+from pipeline.media.reconcile import STATUSES
 
 OK, FAILED, USAGE, REJECTED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -96,6 +97,7 @@ def _count(text: str) -> int:
 
 def _add_operations(commands: Any) -> None:
     """What operators do to a pipeline that runs elsewhere; each name is a function of pipeline.cli.operate."""
+    _add_questions(commands)
     cancel = _operation(commands, "cancel", "cancel", "stop a run, cancel its jobs and remove what it made")
     cancel.add_argument("name", metavar="ASSET|EXECUTION", help="an asset's id, or an execution's name or ARN")
     retry = _operation(
@@ -144,6 +146,31 @@ def _keys(options: argparse.Namespace, console: Console) -> int:
     from pipeline.cli.life import keys
 
     return keys(options, console)
+
+
+def _add_questions(commands: Any) -> None:
+    """What operators ask of a pipeline; each name is a function of pipeline.cli.inspect."""
+    films = _operation(commands, "list", "list_films", "list films, the newest change first", "inspect")
+    films.add_argument("--state", choices=STATUSES, help="only those that are so")
+    films.add_argument("--error", metavar="CODE", help="only those that ended with this error's code")
+    films.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many (100)")
+    show = _operation(
+        commands, "show", "show", "one film: uploads, boxes with times and retries, jobs, links", "inspect"
+    )
+    explain = _operation(
+        commands, "explain", "explain", "why a film is where it is, and the command that does it again", "inspect"
+    )
+    logs = _operation(commands, "logs", "logs", "what the functions logged about a film", "inspect")
+    for one in (show, explain, logs):
+        one.add_argument("name", metavar="ASSET" if one is logs else "ASSET|EXECUTION", help="an asset's id")
+    for one in (films, logs):
+        one.add_argument("--since", type=_age, metavar="AGE", help="only what changed so lately: 90s, 30m, 6h, 14d")
+
+
+def _age(text: str) -> Any:
+    from pipeline.cli.inspect import age
+
+    return age(text)
 
 
 def _operation(

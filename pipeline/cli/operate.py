@@ -117,6 +117,7 @@ ingest = command(_ingest, _tell_ingested)
 
 
 def place(world: World) -> operate.Place:
+    """Where this stack keeps its things, from its outputs."""
     return operate.Place(
         table=world.outputs["AssetsTable"],
         outputs_bucket=world.outputs["OutputsBucket"],

@@ -15,7 +15,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.cli.follow import Follower, Result, Step
+from pipeline.cli.follow import Follower, Result
+from pipeline.media.timeline import Step
 
 _REFUSED_BY = ("Reject upload", "Report superseded")
 _MANY = 4  # from here on one line per film

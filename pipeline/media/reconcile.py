@@ -16,12 +16,16 @@ from typing import Any
 
 #: The table's sparse index of what is still open.
 OPEN_INDEX = "Open"
+#: Its index of all versions, newest change first, and what of each is in it besides the keys.
+LISTED_INDEX, LISTED_PARTS = "Listed", ("film", "status", "code", "revision", "created_at")
 
 #: How long a write of ours may still be under way: nobody's work is taken from their hands before.
 START_GRACE = datetime.timedelta(minutes=2)
 #: What a failed run has made stays for a redrive, which Step Functions allows for 14 days.
 KEPT = datetime.timedelta(days=14)
 
+#: Every status a version may have.
+STATUSES = ("received", "transcoding", "published", "rejected", "superseded", "cancelled", "failed")
 ALIVE = ("SUBMITTED", "PROGRESSING")
 BAD_ENDS = ("FAILED", "TIMED_OUT", "ABORTED")
 #: Statuses of versions whose outputs nobody will ever play.

@@ -17,7 +17,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from pipeline.media import keys
-from pipeline.media.reconcile import OPEN_INDEX
+from pipeline.media.reconcile import LISTED_INDEX, LISTED_PARTS, OPEN_INDEX
 from pipeline.stacks.configuration import Configuration
 from pipeline.stacks.naming import named, resource
 
@@ -248,6 +248,14 @@ class Storage(Construct):
             partition_key=dynamodb.Attribute(name="open", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="due", type=dynamodb.AttributeType.STRING),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
+        # What `vod list` reads: the versions, newest change first (pipeline.aws.reading).
+        table.add_global_secondary_index(
+            index_name=LISTED_INDEX,
+            partition_key=dynamodb.Attribute(name="listed", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="updated_at", type=dynamodb.AttributeType.STRING),
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=list(LISTED_PARTS),
         )
         return named(table, "Assets")
 

@@ -19,7 +19,7 @@ from botocore.validate import ParamValidator
 from moto import mock_aws
 
 from pipeline.aws import clients
-from pipeline.media.reconcile import OPEN_INDEX
+from pipeline.media.reconcile import LISTED_INDEX, LISTED_PARTS, OPEN_INDEX
 from pipeline.settings import TranscodeSettings
 from tests.media.films import BUCKET, OUTPUTS
 
@@ -47,7 +47,10 @@ def furnish() -> None:
     clients.client("dynamodb").create_table(
         TableName=TABLE,
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "open", "due")],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"}
+            for name in ("pk", "sk", "open", "due", "listed", "updated_at")
+        ],
         GlobalSecondaryIndexes=[
             {
                 "IndexName": OPEN_INDEX,
@@ -56,7 +59,15 @@ def furnish() -> None:
                     {"AttributeName": "due", "KeyType": "RANGE"},
                 ],
                 "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
+            },
+            {
+                "IndexName": LISTED_INDEX,
+                "KeySchema": [
+                    {"AttributeName": "listed", "KeyType": "HASH"},
+                    {"AttributeName": "updated_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(LISTED_PARTS)},
+            },
         ],
         BillingMode="PAY_PER_REQUEST",
     )

@@ -1,0 +1,205 @@
+"""What operators ask: which films there are, what became of one, why it failed, what its functions said.
+
+In: a place, and an asset's id or an execution's name or ARN. Out: plain dictionaries and lists, as the command line
+prints them and a console may show them. Nothing here writes. Raises NothingByThatName; ClientError where AWS refuses.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.aws import executions, operate, transcoder
+from pipeline.aws.clients import client
+from pipeline.aws.objects import read_with_etag
+from pipeline.aws.operate import Place
+from pipeline.aws.table import VERSION, AssetTable, upload_of
+from pipeline.media import keys, timeline
+from pipeline.media.reconcile import LISTED_INDEX
+
+_FUNCTION = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:([A-Za-z0-9_-]+)")
+_LOG_LINES = 1000
+
+
+def listed(table: str, since: datetime.datetime | None = None) -> Iterator[dict[str, Any]]:
+    """Every version, newest change first: asset_id, version, revision, film, status, code, created_at, updated_at.
+
+    since: those that changed after it. Read from an index, so perhaps a second old.
+    """
+    after = (since or datetime.datetime.fromtimestamp(0, datetime.UTC)).astimezone(datetime.UTC)
+    pages = (
+        client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=table,
+            IndexName=LISTED_INDEX,
+            KeyConditionExpression="#listed = :version AND #updated_at > :after",
+            ExpressionAttributeNames={"#listed": "listed", "#updated_at": "updated_at"},
+            ExpressionAttributeValues={
+                ":version": {"S": VERSION},
+                ":after": {"S": after.isoformat(timespec="milliseconds").replace("+00:00", "Z")},
+            },
+            ScanIndexForward=False,
+        )
+    )
+    for page in pages:
+        for item in page["Items"]:
+            # All of them are texts and numbers: boto3's deserializer would take most of the time of a long list.
+            flat = {name: next(iter(value.values())) for name, value in item.items()}
+            yield {
+                "asset_id": flat["pk"],
+                "version": flat["sk"].partition("#")[2],
+                "revision": int(flat["revision"]),
+                "film": flat["film"],
+                "status": flat["status"],
+                "code": flat.get("code"),
+                "created_at": flat["created_at"],
+                "updated_at": flat["updated_at"],
+            }
+
+
+def show(name: str, place: Place) -> dict[str, Any]:
+    """One asset: its uploads, the newest run's boxes with their times and retries, its jobs, what plays, links."""
+    records = sorted(operate.records_of(name, place), key=lambda record: record["upload"]["order"])
+    newest = upload_of(records[-1])
+    table = AssetTable(place.table)
+    asset = table.asset(newest.asset_id) or {}
+    body, _ = read_with_etag(place.outputs_bucket, f"{keys.pointer_prefix(newest.asset_id)}asset.json")
+    told = json.loads(body or b"{}")
+    arn = executions.arn_of(newest.execution_name, place.state_machine_arn)
+    history = _history(arn)
+    return {
+        "asset_id": newest.asset_id,
+        "title": asset.get("title"),
+        "film": newest.key,
+        "plays": asset.get("current"),
+        "versions": [_version(record) for record in records],
+        "execution": newest.execution_name,
+        "steps": [_step(step) for step in timeline.steps(history)],
+        "jobs": [_job(record) for record in table.jobs(newest)],
+        "renditions": told.get("renditions", []),
+        "duration_ms": told.get("duration_ms"),
+        "links": {"console": _console(arn)},
+    }
+
+
+def explain(name: str, place: Place) -> dict[str, Any]:
+    """Why the newest run by this name is where it is: one bundle that leads to the cause without our code.
+
+    The failing box, error and cause; what the probe found; the jobs' last words; the functions' log lines about this
+    run; and the command that does the same again on a laptop.
+    """
+    record = max(operate.records_of(name, place), key=lambda record: record["upload"]["order"])
+    upload = upload_of(record)
+    arn = executions.arn_of(upload.execution_name, place.state_machine_arn)
+    history = _history(arn)
+    described = executions.find(arn) or {}
+    state = timeline.last_input(history)
+    jobs = [_job(job) for job in AssetTable(place.table).jobs(upload)]
+    return {
+        "asset_id": upload.asset_id,
+        "film": upload.key,
+        "execution": upload.execution_name,
+        "status": record["status"],
+        "execution_status": described.get("status"),
+        "error": record.get("error"),
+        "failed_attempts": [_step(step) for step in timeline.steps(history) if step.failures],
+        "source": state.get("source"),
+        "plan": state.get("plan"),
+        "jobs": jobs,
+        "log": logs(upload.asset_id, place)[-40:],
+        "reproduce": _reproduce(upload.bucket, upload.key, upload.version_id),
+        "links": {"console": _console(arn)},
+    }
+
+
+def logs(asset_id: str, place: Place, since: datetime.datetime | None = None) -> list[dict[str, str]]:
+    """What the pipeline's functions logged about an asset: at (ISO 8601), function, line; oldest first."""
+    started = {"startTime": int(since.timestamp() * 1000)} if since else {}
+    found = []
+    for function in functions(place):
+        group = _log_group(function)
+        try:
+            pages = (
+                client("logs")
+                .get_paginator("filter_log_events")
+                .paginate(logGroupName=group, filterPattern=f'"{asset_id}"', **started)
+            )
+            found += [(event["timestamp"], function, event["message"]) for page in pages for event in page["events"]]
+        except client("logs").exceptions.ResourceNotFoundException:
+            continue  # it has logged nothing yet
+    return [{"at": _iso(at), "function": name, "line": line.rstrip()} for at, name, line in sorted(found)[-_LOG_LINES:]]
+
+
+def functions(place: Place) -> list[str]:
+    """The functions that the state machine calls, by name, in the order of its definition."""
+    definition = client("stepfunctions").describe_state_machine(stateMachineArn=place.state_machine_arn)["definition"]
+    return list(dict.fromkeys(_FUNCTION.findall(definition)))
+
+
+def _log_group(function: str) -> str:
+    configured = client("lambda").get_function_configuration(FunctionName=function)
+    return configured.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{function}"
+
+
+def _history(arn: str) -> list[dict[str, Any]]:
+    steps = client("stepfunctions")
+    try:
+        pages = steps.get_paginator("get_execution_history").paginate(executionArn=arn)
+        return [event for page in pages for event in page["events"]]
+    except steps.exceptions.ExecutionDoesNotExist:
+        return []  # never started, or forgotten after 90 days
+
+
+def _version(record: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("status", "revision", "error", "created_at", "updated_at")
+    return {"version": record["sk"].partition("#")[2], **{name: record.get(name) for name in names}}
+
+
+def _step(step: timeline.Step) -> dict[str, Any]:
+    return {
+        "state": step.name,
+        "entered": _iso(step.entered * 1000),
+        "seconds": None if step.exited is None else round(step.exited - step.entered, 3),
+        "failed_attempts": step.failures,
+        "error": step.error,
+        "cause": step.cause,
+    }
+
+
+def _job(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A transcode as we know it and, where MediaConvert still knows it, its own last words."""
+    job = (transcoder.find_by_id(record["job_id"]) or {}) if record.get("job_id") else {}
+    messages = job.get("Messages") or {}
+    return {
+        "role": record["role"],
+        "job_id": record.get("job_id"),
+        "attempt": record.get("attempt"),
+        "status": job.get("Status") or record.get("status"),
+        "percent": job.get("JobPercentComplete", record.get("percent")),
+        "error_code": job.get("ErrorCode"),
+        "error_message": job.get("ErrorMessage"),
+        "messages": [*messages.get("Warning", []), *messages.get("Info", [])],
+    }
+
+
+def _console(arn: str) -> str:
+    region = arn.split(":")[3]
+    return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{arn}"
+
+
+def _reproduce(bucket: str, key: str, version_id: str | None) -> str:
+    """The same film through the same pipeline, on a laptop."""
+    file = "film" + (re.search(r"\.[A-Za-z0-9]{1,5}$", key) or [""])[0]
+    of_version = ["--version-id", version_id] if version_id else []
+    fetch = ["aws", "s3api", "get-object", "--bucket", bucket, "--key", key, *of_version, file]
+    return f"{shlex.join(fetch)} && vod run --once {file}"
+
+
+def _iso(milliseconds: float) -> str:
+    moment = datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
