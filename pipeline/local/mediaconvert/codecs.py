@@ -26,6 +26,10 @@ def depth_of(codec: Mapping[str, Any]) -> int:
     return {"H_264": lambda _: 8, "H_265": hevc.depth, "AV1": av1.depth}[codec["Codec"]](settings)
 
 
+def max_bitrate(codec: Mapping[str, Any]) -> int:
+    return encoders.max_bitrate(settings_of(codec))
+
+
 def gop_frames(codec: Mapping[str, Any], rate: Fraction) -> int:
     settings = settings_of(codec)
     return encoders.gop_frames(settings | {"GopSizeUnits": "FRAMES"} if _av1_gop(codec) else settings, rate)
@@ -42,12 +46,13 @@ def options(
     picture: Picture,
     rate: Fraction,
     gop: int,
+    seconds: float | None = None,
     metadata: hdr.Metadata | None = None,
 ) -> dict[str, Any]:
-    """`metadata`: what an HDR picture says of its mastering."""
+    """`seconds`: the film's length. `metadata`: what an HDR picture says of its mastering."""
     settings = settings_of(codec)
     if codec["Codec"] == "H_265":
-        return hevc.options(place, settings, picture, rate, gop, metadata)
+        return hevc.options(place, settings, picture, rate, gop, seconds, metadata)
     if codec["Codec"] == "AV1":
         return av1.options(settings, picture, gop, metadata)
-    return encoders.x264_options(place, settings, picture, rate, gop)
+    return encoders.x264_options(place, settings, picture, rate, gop, seconds)

@@ -5,7 +5,7 @@ In: H264Settings, AacSettings, CmafGroupSettings. Out: options by name. What can
 that size and rate do not fit, GOPs that cannot be aligned.
 
 One QVBR level is two steps of x264's CRF, `crf = 38 - 2 * level`: level 8 (MediaConvert's advice for 720p and 1080p)
-is CRF 22, 7 is 24, 9 is 20. MaxBitrate is the VBV's rate, and its size is two seconds of that.
+is CRF 22, 7 is 24, 9 is 20. MaxBitrate is the VBV's rate, and its size is two seconds of that (less in a short film).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from pipeline.local.mediaconvert.planned import JobRefused, Picture, VideoRendition
 
-PRESETS = {"SINGLE_PASS": "veryfast", "SINGLE_PASS_HQ": "medium"}
+PRESETS = {"SINGLE_PASS": "veryfast", "SINGLE_PASS_HQ": "medium", "MULTI_PASS_HQ": "slow"}
 PROFILES = {"BASELINE": "baseline", "MAIN": "main", "HIGH": "high"}
 CHANNELS = {"CODING_MODE_1_0": "mono", "CODING_MODE_2_0": "stereo", "CODING_MODE_5_1": "5.1"}
 # What belongs to the source stays with it: titles, chapters, timecode tracks.
@@ -38,7 +38,7 @@ def crf(settings: Mapping[str, Any], picture: Picture) -> float:
 
 def gop_frames(settings: Mapping[str, Any], rate: Fraction) -> int:
     size = Fraction(str(settings.get("GopSize", 2)))
-    return max(1, round(size * rate) if settings.get("GopSizeUnits", "SECONDS") == "SECONDS" else round(size))
+    return max(1, round(size) if settings.get("GopSizeUnits") == "FRAMES" else round(size * rate))
 
 
 def gops_per_segment(index: int, video: list[VideoRendition], seconds: Fraction, exact: bool) -> int | None:
@@ -62,6 +62,86 @@ def _gops_that_fill(seconds: Fraction, gop: Fraction) -> int | None:
     count = round(seconds / gop)
     return count if count and abs(count * gop - seconds) <= seconds / 100 else None
 
+
+# --- rate control ----------------------------------------------------------------------------------------------------
+
+FULL_OCCUPANCY, LEAST_OCCUPANCY = 0.9, 0.24  # of the VBV when the film begins; 0.9 is x264's own
+FULL_BUFFER_SECONDS, LEAST_BUFFER_SECONDS = 2.0, 0.5
+EXCESS = 0.06  # by how much a film's average may exceed the cap through a buffer that was full at its beginning
+
+
+def max_bitrate(settings: Mapping[str, Any]) -> int:
+    """The cap. CBR has one by itself; VBR without one may reach twice its average (AWS does not say)."""
+    if settings.get("RateControlMode") == "CBR":
+        return settings["Bitrate"]
+    return settings.get("MaxBitrate") or 2 * settings["Bitrate"]
+
+
+def rate_options(settings: Mapping[str, Any], picture: Picture, seconds: float | None) -> dict[str, Any]:
+    """Quality or bitrate, and the VBV, for x264 and x265. `seconds`: the film's length.
+
+    A VBV that starts full is a loan never paid back: a film of four seconds could be half as large again as its cap
+    allows. So a short film starts with less in a smaller buffer, unless the job sets them.
+    """
+    maximum, mode = max_bitrate(settings), settings.get("RateControlMode", "QVBR")
+    options: dict[str, Any] = {"crf": crf(settings, picture)} if mode == "QVBR" else {"b:v": settings["Bitrate"]}
+    options |= {"minrate": maximum} if mode == "CBR" else {}
+    given, fill = settings.get("HrdBufferSize"), settings.get("HrdBufferInitialFillPercentage")
+    buffer_seconds, occupancy = FULL_BUFFER_SECONDS, FULL_OCCUPANCY
+    if seconds:
+        buffer_seconds = max(LEAST_BUFFER_SECONDS, min(FULL_BUFFER_SECONDS, seconds / 4))
+        held = given / maximum if given else buffer_seconds
+        occupancy = max(LEAST_OCCUPANCY, min(FULL_OCCUPANCY, EXCESS * seconds / held))
+    size = given or round(buffer_seconds * maximum)
+    options |= {"maxrate": maximum, "bufsize": size}
+    if fill is not None:
+        options["rc_init_occupancy"] = size * fill // 100
+    elif occupancy < FULL_OCCUPANCY:
+        options["rc_init_occupancy"] = round(size * occupancy)
+    return options
+
+
+def two_passes(codec: Mapping[str, Any]) -> bool:
+    """Whether a first pass helps: x264 has none for a constant quality, where MULTI_PASS_HQ is a slower preset."""
+    settings = codec.get("H264Settings", {})
+    modes = settings.get("QualityTuningLevel"), settings.get("RateControlMode")
+    return codec["Codec"] == "H_264" and modes[0] == "MULTI_PASS_HQ" and modes[1] in ("VBR", "CBR")
+
+
+# What x264 compares between the passes; everything else may differ, the size too: it scales what it learnt.
+_IN_BOTH_PASSES = ("preset", "profile:v", "g", "keyint_min", "sc_threshold", "bf", "b_strategy", "b-pyramid", "flags")
+_IN_BOTH_PASSES += ("force_key_frames", "forced-idr", "video_track_timescale", "refs", "a53cc", "c:v")
+
+
+def first_pass_options(options: Mapping[str, Any], log: str) -> dict[str, Any]:
+    kept = {name: options[name] for name in _IN_BOTH_PASSES if name in options}
+    return {**kept, "crf": 23, "x264-params": f"pass=1:stats={log}"}
+
+
+def scene_cut_options(rate: Fraction, gop: int, forced_seconds: Fraction | None) -> dict[str, Any]:
+    """I-frames at cuts that leave the GOPs where they are.
+
+    x264 makes a cut an IDR frame when it is far enough from the last, and GOPs would part ways between renditions. With
+    an endless keyint it never is: a cut becomes an I-frame within its GOP, and all IDR frames are those forced here, at
+    every GOP's beginning (and at every segment's, where segments are not whole GOPs; frames count from there).
+    """
+    frame = "n"
+    if forced_seconds:
+        segment = f"floor((n+0.5)/{float(forced_seconds * rate):.9f})"
+        frame = f"(n-ceil({segment}*{float(forced_seconds * rate):.9f}-0.5))"
+    return {
+        "g": ENDLESS,
+        "keyint_min": ENDLESS // 2,
+        "sc_threshold": 40,
+        "forced-idr": 1,
+        "force_key_frames": f"expr:not(mod({frame},{gop}))",
+    }
+
+
+ENDLESS = 1_000_000
+
+
+# --- x264 ------------------------------------------------------------------------------------------------------------
 
 LEVELS = {  # H.264 table A-1: macroblocks per second, macroblocks per frame
     "1": (1485, 99), "1.1": (3000, 396), "1.2": (6000, 396), "1.3": (11880, 396), "2": (11880, 396),
@@ -90,15 +170,19 @@ def level_refused(place: str) -> JobRefused:
     )
 
 
-def x264_options(place: str, settings: Mapping[str, Any], picture: Picture, rate: Fraction, gop: int) -> dict[str, Any]:
-    maximum = settings["MaxBitrate"]
+def x264_options(
+    place: str,
+    settings: Mapping[str, Any],
+    picture: Picture,
+    rate: Fraction,
+    gop: int,
+    seconds: float | None = None,
+) -> dict[str, Any]:
     profile = settings.get("CodecProfile", "MAIN")
     options: dict[str, Any] = {
         "c:v": "libx264",
         "preset": PRESETS[settings.get("QualityTuningLevel", "SINGLE_PASS_HQ")],
-        "crf": crf(settings, picture),
-        "maxrate": maximum,
-        "bufsize": settings.get("HrdBufferSize") or 2 * maximum,
+        **rate_options(settings, picture, seconds),
         "profile:v": PROFILES[profile],
         "g": gop,
         "keyint_min": gop,
@@ -119,9 +203,6 @@ def x264_options(place: str, settings: Mapping[str, Any], picture: Picture, rate
         "aq-mode": 0 if settings.get("AdaptiveQuantization") == "OFF" else None,
         "slices": settings["Slices"] if settings.get("Slices", 1) > 1 else None,
     }
-    fill = settings.get("HrdBufferInitialFillPercentage")
-    if fill is not None:
-        extra["rc_init_occupancy"] = options["bufsize"] * fill // 100
     options |= {name: value for name, value in extra.items() if value is not None}
     return options
 

@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.local.mediaconvert import encoders, hdr
 from pipeline.local.mediaconvert.planned import Picture
 
-PRESETS = {"SINGLE_PASS": "veryfast", "SINGLE_PASS_HQ": "medium"}
+PRESETS = {"SINGLE_PASS": "veryfast", "SINGLE_PASS_HQ": "medium", "MULTI_PASS_HQ": "slow"}
 PROFILES = {"MAIN_MAIN": "main", "MAIN_HIGH": "main", "MAIN10_MAIN": "main10", "MAIN10_HIGH": "main10"}
 # H.265 table A.8 and A.9: luma samples a picture, a second
 LEVELS = {
@@ -35,15 +35,17 @@ def options(
     picture: Picture,
     rate: Fraction,
     gop: int,
+    seconds: float | None = None,
     metadata: hdr.Metadata | None = None,
 ) -> dict[str, Any]:
-    maximum = settings["MaxBitrate"]
+    rates = encoders.rate_options(settings, picture, seconds)
+    filled = rates.pop("rc_init_occupancy", None)  # x265's own option: ffmpeg does not pass this one on
+    parameters = [*_parameters(place, settings, picture, rate), *hdr.x265_parameters(metadata)]
+    parameters += [f"vbv-init={filled / rates['bufsize']:.3f}"] if filled else []
     return {
         "c:v": "libx265",
         "preset": PRESETS[settings.get("QualityTuningLevel", "SINGLE_PASS_HQ")],
-        "crf": encoders.crf(settings, picture),
-        "maxrate": maximum,
-        "bufsize": settings.get("HrdBufferSize") or 2 * maximum,
+        **rates,
         "profile:v": PROFILES[settings.get("CodecProfile", "MAIN_MAIN")],
         "g": gop,
         "keyint_min": gop,
@@ -53,7 +55,7 @@ def options(
         "a53cc": 0,
         "dolbyvision": 0,  # its profile 8 needs metadata for every frame, which scaling and cutting leave behind
         "tag:v": settings.get("WriteMp4PackagingType", "HEV1").lower(),
-        "x265-params": ":".join([*_parameters(place, settings, picture, rate), *hdr.x265_parameters(metadata)]),
+        "x265-params": ":".join(parameters),
     }
 
 
@@ -75,8 +77,6 @@ def _parameters(place: str, settings: Mapping[str, Any], picture: Picture, rate:
     found += ["no-deblock=1"] if settings.get("Deblocking") == "DISABLED" else []
     found += ["temporal-mvp=0"] if settings.get("MvTemporalPredictor") == "DISABLED" else []
     found += [f"slices={settings['Slices']}"] if settings.get("Slices", 1) > 1 else []
-    fill = settings.get("HrdBufferInitialFillPercentage")
-    found += [f"vbv-init={fill / 100:g}"] if fill is not None else []
     return found
 
 

@@ -161,7 +161,16 @@ INPUT = (
     *_under(
         "Inputs[]",
         Row("FileInput", where("s3:// URLs", lambda value: value.startswith("s3://")), "nothing is fetched over HTTP"),
-        Row("TimecodeSource", only("ZEROBASED", "EMBEDDED"), "matters to clipping and overlays only"),
+        Row("TimecodeSource", ANY, "what clippings count by; EMBEDDED when left out, from zero where there is none"),
+        Row("TimecodeStart", ANY, "of SPECIFIEDSTART"),
+        *(
+            Row(
+                f"InputClippings[].{name}Timecode",
+                where("HH:MM:SS:FF or ;FF", lambda value: "@" not in value),
+                "to the frame, in the film's order; not together with captions",
+            )
+            for name in ("Start", "End")
+        ),
         *_VIDEO_SELECTOR,
         *_AUDIO_SELECTOR,
         *_CAPTION_SELECTOR,
@@ -370,21 +379,21 @@ _CONTAINER = _under(
 _RATE = (  # what H264Settings and H265Settings have in common
     Row("QvbrSettings.QvbrQualityLevel", ANY, "becomes a CRF; chosen by size when left out"),
     Row("QvbrSettings.QvbrQualityLevelFineTune", ANY, "in thirds of a level"),
-    Row("MaxBitrate", ANY, "the VBV's rate"),
-    Row("HrdBufferSize", ANY, "the VBV's size; two seconds of MaxBitrate when left out"),
-    Row("HrdBufferInitialFillPercentage", ANY, "the VBV's first fill"),
+    Row("Bitrate", ANY, "of VBR and CBR"),
+    Row("MaxBitrate", ANY, "the VBV's rate; twice Bitrate when VBR leaves it out"),
+    Row("HrdBufferSize", ANY, "the VBV's size; two seconds of MaxBitrate when left out, less in films under 8 s"),
+    Row("HrdBufferInitialFillPercentage", ANY, "the VBV's first fill; 90, in films under 30 s less, when left out"),
     Row("FramerateControl", ANY, "always a constant rate; the source's when left out"),
     Row("FramerateNumerator", ANY, "as above"),
     Row("FramerateDenominator", ANY, "as above"),
     Row("FramerateConversionAlgorithm", only("DUPLICATE_DROP"), "no interpolation"),
     Row("GopSize", ANY, "constant and closed; two seconds when left out"),
-    Row("GopSizeUnits", only("SECONDS", "FRAMES"), "as above"),
+    Row("GopSizeUnits", ANY, "AUTO is two seconds"),
     Row("GopClosedCadence", only(1), "every GOP is closed, also when left out"),
     Row("GopBReference", ANY, "B-frames refer to B-frames unless DISABLED"),
     Row("NumberBFramesBetweenReferenceFrames", ANY, "three when left out"),
     Row("NumberReferenceFrames", ANY, "three when left out"),
     Row("DynamicSubGop", ANY, "STATIC: always as many B-frames as that"),
-    Row("SceneChangeDetect", only("DISABLED"), "I-frames at cuts would not align; none, also when left out"),
     Row("MinIInterval", ANY, "there are no I-frames besides the GOPs'"),
     Row("InterlaceMode", only("PROGRESSIVE"), "no interlaced output"),
     Row("ScanTypeConversionMode", ANY, "matters to interlaced output only"),
@@ -405,10 +414,16 @@ _RATE = (  # what H264Settings and H265Settings have in common
 
 _H264 = _under(
     "H264Settings",
-    Row("RateControlMode", only("QVBR"), "the only mode yet", needed=True),
+    Row(
+        "RateControlMode",
+        only("QVBR", "VBR", "CBR"),
+        "CBR without filler: as constant as the VBV makes it",
+        needed=True,
+    ),
     *_RATE,
-    Row("QualityTuningLevel", only("SINGLE_PASS", "SINGLE_PASS_HQ"), "x264's veryfast, medium"),
+    Row("QualityTuningLevel", ANY, "x264's veryfast, medium, slow; MULTI_PASS_HQ of VBR and CBR has a first pass"),
     Row("CodecProfile", only("BASELINE", "MAIN", "HIGH"), "8 bit 4:2:0"),
+    Row("SceneChangeDetect", ANY, "I-frames at cuts, within GOPs that stay where they are; none when left out"),
     Row("FieldEncoding", ANY, "matters to interlaced output only"),
     Row("EntropyEncoding", ANY, "CABAC unless CAVLC"),
     Row("Softness", only(0), "flat quantisation"),
@@ -420,9 +435,15 @@ _H264 = _under(
 
 _H265 = _under(
     "H265Settings",
-    Row("RateControlMode", only("QVBR"), "the only mode yet", needed=True),
+    Row(
+        "RateControlMode",
+        only("QVBR", "VBR", "CBR"),
+        "CBR without filler: as constant as the VBV makes it",
+        needed=True,
+    ),
     *_RATE,
-    Row("QualityTuningLevel", only("SINGLE_PASS", "SINGLE_PASS_HQ"), "x265's veryfast, medium"),
+    Row("QualityTuningLevel", ANY, "x265's veryfast, medium, slow, in one pass"),
+    Row("SceneChangeDetect", only("DISABLED"), "none, also when left out"),
     Row(
         "CodecProfile",
         only("MAIN_MAIN", "MAIN_HIGH", "MAIN10_MAIN", "MAIN10_HIGH"),
@@ -629,7 +650,7 @@ WITHOUT_EFFECT = frozenset({
     "AntiAlias", "AudioDuration", "ChannelsIn", "ChannelsOut", "CustomName", "DefaultSelection", "DropFrameTimecode",
     "EndOfStreamMarkers", "FieldEncoding", "FilterEnable", "FlickerAdaptiveQuantization", "MinIInterval",
     "PeakCalculation", "ProgramSelection", "PsiControl", "ScanTypeConversionMode", "Source",
-    "SpatialAdaptiveQuantization", "TemporalAdaptiveQuantization", "TimecodeSource",
+    "SpatialAdaptiveQuantization", "TemporalAdaptiveQuantization",
 })  # fmt: skip
 
 SETTINGS = (*JOB, *INPUT, *GROUP, *OUTPUT)

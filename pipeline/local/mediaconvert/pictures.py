@@ -17,7 +17,7 @@ from typing import Any
 
 import ffmpeg as graph
 
-from pipeline.local.mediaconvert import encoders
+from pipeline.local.mediaconvert import clips, encoders
 from pipeline.local.mediaconvert.ffmpeg import INPUT_GUARDS
 from pipeline.local.mediaconvert.planned import Capture, Look, Picture, Tiles, VideoEncode
 from pipeline.local.mediaconvert.probe import VideoTrack
@@ -34,10 +34,12 @@ def source() -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Turned:
-    """What holds for the whole source: how it is turned (clockwise), and whether its fields are really frames."""
+    """What holds for the whole source: how it is turned (clockwise), whether its fields are really frames, what is cut
+    out of it."""
 
     rotation: int = 0
     segmented_frames: bool = False
+    clips: tuple[clips.Stretch, ...] = ()
 
 
 def outputs(track: VideoTrack, turned: Turned, video: list[VideoEncode], captures: list[Capture | Tiles]) -> list[Any]:
@@ -47,7 +49,8 @@ def outputs(track: VideoTrack, turned: Turned, video: list[VideoEncode], capture
     rates = {look: _rate([e for e in video if e.look == look], track) for look in looks}
     made: list[Any] = []
     ways = list(dict.fromkeys(look.deinterlacer for look in looks))
-    for way, stream in zip(ways, split(source()[str(track.index)], len(ways), "split"), strict=True):
+    whole = clips.cut_picture(source()[str(track.index)], turned.clips, track.frame_rate or Fraction(25))
+    for way, stream in zip(ways, split(whole, len(ways), "split"), strict=True):
         members = [look for look in looks if look.deinterlacer == way]
         rate = max(rates[look] for look in members)
         stream = _progressive(stream, track, turned, way, rate).filter("fps", fps=_ratio(rate), start_time=0)

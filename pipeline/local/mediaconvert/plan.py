@@ -21,7 +21,18 @@ from urllib.parse import urlsplit
 
 import ffmpeg as graph
 
-from pipeline.local.mediaconvert import cea608, codecs, encoders, geometry, hdr, pictures, probe, sounds, trickplay
+from pipeline.local.mediaconvert import (
+    cea608,
+    clips,
+    codecs,
+    encoders,
+    geometry,
+    hdr,
+    pictures,
+    probe,
+    sounds,
+    trickplay,
+)
 from pipeline.local.mediaconvert.ffmpeg import Limits
 from pipeline.local.mediaconvert.languages import bcp47, language_name
 from pipeline.local.mediaconvert.loudness import Measured
@@ -52,6 +63,8 @@ from pipeline.local.mediaconvert.sounds import Chain, Sounds
 
 USER_DATA_FILE = "user-data.mkv"
 UNKNOWN_DURATION_SECONDS = 6 * 3600
+FIRST_PASS_LINES = 360
+SOUND_FRAME_RATE = Fraction(30)  # that timecodes count by where there is no picture; AWS does not say
 DEFAULT_PTS_OFFSET_MS = 2000  # "The initial PTS will be at least two seconds"
 VIDEO_RANGES = {"smpte2084": "PQ", "arib-std-b67": "HLG"}
 SILENCE_ADDED = "MediaConvert added at least 100 milliseconds of audio silence to keep audio and video in sync."
@@ -76,16 +89,33 @@ class _Planner:
     def __init__(self, settings: Mapping[str, Any], facts: SourceFacts, cpus: int) -> None:
         self.settings, self.source, self.facts, self.cpus = settings, settings["Inputs"][0], facts, cpus
         self.url = self.source.get("FileInput", "")
-        self.sounds = Sounds(self.source, facts)
+        self.clips = self._clips()
+        self.sounds = Sounds(self.source, facts, self.clips)
+        self.first_passes: dict[str, VideoEncode] = {}  # by the log they write
         self.encodes: list[VideoEncode] = []
         self.warnings: list[Warned] = []
+
+    def _clips(self) -> tuple[clips.Stretch, ...]:
+        track = self.facts.video[0] if self.facts.video else None
+        rate = track.frame_rate if track else SOUND_FRAME_RATE
+        tags = (track.raw.get("tags", {}) if track else {}) | self.facts.raw_format.get("tags", {})
+        found = clips.stretches(self.source, rate, tags.get("timecode"))
+        whole = self._source_duration(track is not None)
+        if found and whole is not None and found[-1].start >= whole:
+            raise JobRefused(
+                1040, f"Inputs[0].InputClippings: the clip {found[-1]} begins after the source's end at {whole:.3f} s"
+            )
+        return found
 
     def analysis(self) -> Analysis | None:
         self._groups()
         outputs, stems = sounds.measurements(self.sounds.all)
+        passes = list(self.first_passes.values())
+        if passes:
+            outputs += pictures.outputs(self.facts.video[0], self._turned(), passes, [])
         if not outputs:
             return None
-        return Analysis(_arguments(outputs), stems, self._limits(self._duration(has_picture=False)))
+        return Analysis(_arguments(outputs), stems, self._limits(self._duration(bool(passes))))
 
     def plan(self, measured: Mapping[Chain, Measured]) -> EnginePlan:
         groups = self._groups()
@@ -310,17 +340,22 @@ class _Planner:
         gop = codecs.gop_frames(codec, rate)
         cut = encoders.fragment_options(group, rate, gop)
         metadata = self._hdr_metadata(output["VideoDescription"]) if look.colors == "HDR" else None
-        coded = codecs.options(place, codec, picture, rate, gop, metadata)
+        coded = codecs.options(place, codec, picture, rate, gop, self._duration(has_picture=True), metadata) | cut
+        if codec["Codec"] == "H_264" and settings.get("SceneChangeDetect", "DISABLED") != "DISABLED":
+            forced = Fraction(group.get("SegmentLength", 10)) if "force_key_frames" in cut else None
+            coded |= encoders.scene_cut_options(rate, gop, forced)
+        if encoders.two_passes(codec):
+            coded["x264-params"] = f"pass=2:stats={self._first_pass(look, picture, rate, coded)}"
         cmfc = _listing(output)
         sets = (part.strip() for part in cmfc.get("AudioRenditionSets", "").split(","))
         return VideoRendition(
             output=number,
             name=name,
-            file=self._encode(VideoEncode(file, look, picture, rate, coded | cut)),
+            file=self._encode(VideoEncode(file, look, picture, rate, coded)),
             picture=picture,
             frame_rate=rate,
             gop_frames=gop,
-            max_bitrate=settings["MaxBitrate"],
+            max_bitrate=codecs.max_bitrate(codec),
             audio_groups=tuple(filter(None, sets)),
             i_frame_playlist=cmfc.get("IFrameOnlyManifest") == "INCLUDE",
             video_range=VIDEO_RANGES[track.color_transfer] if look.colors == "HDR" else "SDR",
@@ -332,6 +367,22 @@ class _Planner:
         corrector = description.get("VideoPreprocessors", {}).get("ColorCorrector", {})
         configured = corrector.get("Hdr10Metadata") or self.source.get("VideoSelector", {}).get("Hdr10Metadata")
         return hdr.configured(configured) or hdr.probed(self.facts.video[0].raw.get("side_data_list", []))
+
+    def _first_pass(self, look: Look, picture: Picture, rate: Fraction, options: Mapping[str, Any]) -> str:
+        """The log of a first pass over this picture, one for all renditions of its kind: as small as 360 lines."""
+        width, height = picture.inner
+        smaller = min(Fraction(1), Fraction(FIRST_PASS_LINES, min(width, height)))
+        size = geometry.even((width * smaller, height * smaller))
+        for log, encode in self.first_passes.items():
+            alike = encoders.first_pass_options(options, log)
+            if (encode.look, encode.frame_rate, encode.options) == (look, rate, alike):
+                return log
+        log = f"first-pass-{len(self.first_passes)}.log"
+        self.first_passes[log] = VideoEncode(
+            f"first-pass-{len(self.first_passes)}.mp4", look, Picture(size, size), rate,
+            encoders.first_pass_options(options, log),
+        )  # fmt: skip
+        return log
 
     def _encode(self, wanted: VideoEncode) -> str:
         """The file this picture is encoded to; the same for all outputs that want the same."""
@@ -398,8 +449,10 @@ class _Planner:
     def _pictures(self, captures: list[Capture | Tiles]) -> list[Any]:
         if not self.encodes and not captures:
             return []
-        turned = pictures.Turned(self._rotation(), self.source.get("InputScanType") == "PSF")
-        return pictures.outputs(self.facts.video[0], turned, self.encodes, captures)
+        return pictures.outputs(self.facts.video[0], self._turned(), self.encodes, captures)
+
+    def _turned(self) -> pictures.Turned:
+        return pictures.Turned(self._rotation(), self.source.get("InputScanType") == "PSF", self.clips)
 
     # --- sounds ------------------------------------------------------------------------------------------------------
 
@@ -438,6 +491,8 @@ class _Planner:
 
     def _captions(self, place: str, number: int, name: str, output: Mapping[str, Any], first: bool) -> CaptionRendition:
         description = output["CaptionDescriptions"][0]
+        if self.clips:
+            raise JobRefused(1040, f"{place}: captions of an input with InputClippings are not cut by the local engine")
         language = bcp47(description.get("CustomLanguageCode") or description.get("LanguageCode"))
         webvtt = description.get("DestinationSettings", {}).get("WebvttDestinationSettings", {})
         return CaptionRendition(
@@ -479,13 +534,20 @@ class _Planner:
     # --- lengths and limits ------------------------------------------------------------------------------------------
 
     def _duration(self, has_picture: bool) -> float | None:
-        tracks = self.facts.video[:1] if has_picture else tuple(self.sounds.tracks.values())
+        """Of what is made, as far as the source's headers tell."""
+        whole = self._source_duration(has_picture)
+        return clips.length(self.clips, whole) if self.clips else whole
+
+    def _source_duration(self, has_picture: bool) -> float | None:
+        tracks = self.facts.video[:1] if has_picture else self.facts.audio
+        if not has_picture and getattr(self, "sounds", None):
+            tracks = tuple(self.sounds.tracks.values())
         ends = [sounds.end(track, self.facts) for track in tracks]
         known = [end for end in ends if end is not None]
         return max(known) if known else self.facts.duration
 
     def _length_warnings(self) -> Iterator[Warned]:
-        if not self.encodes:
+        if not self.encodes or self.clips:
             return
         picture = sounds.end(self.facts.video[0], self.facts)
         for track in self.sounds.tracks.values():

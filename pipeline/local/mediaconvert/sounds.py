@@ -14,6 +14,7 @@ from typing import Any
 import ffmpeg as graph
 
 from pipeline.local.mediaconvert import encoders, loudness, pictures, probe
+from pipeline.local.mediaconvert.clips import Stretch
 from pipeline.local.mediaconvert.languages import bcp47, iso639_2
 from pipeline.local.mediaconvert.planned import JobRefused
 from pipeline.local.mediaconvert.probe import AudioTrack, SourceFacts
@@ -33,11 +34,12 @@ class Chain:
     sample_rate: int
     layout: str
     loudness: loudness.Wanted | None
+    clips: tuple[Stretch, ...] = ()
 
     @property
-    def decoded(self) -> list[tuple[int, int, int]]:
-        """What it begins with: tracks, each at a sample rate and an offset."""
-        return [(index, self.sample_rate, self.offset_ms) for index, _ in self.tracks]
+    def decoded(self) -> list[tuple[Any, ...]]:
+        """What it begins with: tracks, each at a sample rate and an offset, cut."""
+        return [(index, self.sample_rate, self.offset_ms, self.clips) for index, _ in self.tracks]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +59,8 @@ class Sound:
 class Sounds:
     """The sounds a job needs, found one by one while its outputs are planned."""
 
-    def __init__(self, source: Mapping[str, Any], facts: SourceFacts) -> None:
-        self._source, self._facts = source, facts
+    def __init__(self, source: Mapping[str, Any], facts: SourceFacts, clips: tuple[Stretch, ...] = ()) -> None:
+        self._source, self._facts, self._clips = source, facts, clips
         self.all: list[Sound] = []
         self.tracks: dict[int, AudioTrack] = {}
 
@@ -77,6 +79,7 @@ class Sounds:
             sample_rate=settings["SampleRate"],
             layout=encoders.channel_layout(codec, sum(track.channels for track in tracks)),
             loudness=loudness.wanted(description.get("AudioNormalizationSettings")),
+            clips=self._clips,
         )
         language = iso639_2(language_of(description, tracks[0]))
         found = Sound(f"audio-{len(self.all)}.mp4", chain, encoders.audio_options(codec), language)
@@ -200,12 +203,26 @@ def _merged(chain: Chain, parts: list[Any]) -> Any:
     return graph.filter(parts, "amerge", inputs=len(parts))
 
 
-def _decoded(index: int, sample_rate: int, offset_ms: int) -> Any:
+def _decoded(index: int, sample_rate: int, offset_ms: int, clips: tuple[Stretch, ...]) -> Any:
     stream = pictures.source()[str(index)]
     if offset_ms:
         stream = stream.filter("asetpts", f"PTS+{offset_ms / 1000:g}/TB")
     # A track that begins late is filled with silence from 0, one with holes is filled in them.
-    return stream.filter("aresample", sample_rate, **{"async": 1, "first_pts": 0})
+    stream = stream.filter("aresample", sample_rate, **{"async": 1, "first_pts": 0})
+    if not clips:
+        return stream
+    copies = pictures.split(stream, len(clips), "asplit")
+    parts = [_clipped(copy, clip, clip is clips[-1]) for copy, clip in zip(copies, clips, strict=True)]
+    return parts[0] if len(parts) == 1 else graph.filter(parts, "concat", n=len(parts), v=0, a=1)
+
+
+def _clipped(stream: Any, clip: Stretch, last: bool) -> Any:
+    end = {} if clip.end is None else {"end": f"{float(clip.end):.6f}"}
+    stream = stream.filter("atrim", start=f"{float(clip.start):.6f}", **end).filter("asetpts", "PTS-STARTPTS")
+    if last or clip.end is None:
+        return stream
+    # Sound that ends within a clip is silent to its end, or the next would come too early.
+    return stream.filter("apad", whole_dur=f"{float(clip.end - clip.start):.6f}")
 
 
 def _levelled(stream: Any, chain: Chain, gains: Mapping[Chain, loudness.Measured]) -> Any:
