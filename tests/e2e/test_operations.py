@@ -133,3 +133,20 @@ def _bad_end(arn: str) -> dict[str, Any]:
     """An event that came too late: its execution has succeeded since."""
     detail = {"executionArn": arn, "name": arn.rsplit(":", 1)[1], "status": "FAILED", "input": "{}"}
     return {"source": "aws.states", "detail-type": "Step Functions Execution Status Change", "detail": detail}
+
+
+def test_an_operator_sees_what_became_of_films_and_why(pipeline: Pipeline, film_folder: Path, tmp_path: Path):
+    good = pipeline.send(films.plain(film_folder, 2), "uploads/asked after.mp4")
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"no film" * 1000)
+    refused = pipeline.send(bad, "uploads/asked after too.mp4")
+    rejected = vod(pipeline, tmp_path, "list", "--state", "rejected", "--since", "1h")["films"]
+    assert "uploads/asked after too.mp4" in [film["film"] for film in rejected]
+    assert {film["status"] for film in rejected} == {"rejected"}
+    shown = vod(pipeline, tmp_path, "show", good.asset_id)
+    assert [step["state"] for step in shown["steps"]][-1] == "Published" and shown["jobs"][0]["status"] == "COMPLETE"
+    assert shown["plays"]["version"] == good.version and shown["renditions"]
+    told = vod(pipeline, tmp_path, "explain", refused.asset_id)
+    assert told["error"]["code"] == refused.error["code"] and told["error"]["fix"]
+    assert "Probe source" in [step["state"] for step in told["failed_attempts"]]
+    assert told["reproduce"].endswith("&& vod run --once film.mp4")
