@@ -19,20 +19,18 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.mediaconvert import budget, captions, cea608, cmaf, ffmpeg, hdr, loudness, manifests, remux
+from pipeline.local.mediaconvert import budget, cmaf, extras, ffmpeg, hdr, loudness, manifests, remux
 from pipeline.local.mediaconvert.hls_ts import HlsPackager
 from pipeline.local.mediaconvert.manifests import PackagedAudio, PackagedCaptions, PackagedTiles, PackagedVideo
 from pipeline.local.mediaconvert.plan import UNKNOWN_DURATION_SECONDS
 from pipeline.local.mediaconvert.planned import (
     Analysis,
-    CaptionSource,
     Capture,
     CmafGroup,
     EnginePlan,
     FileGroup,
     HlsGroup,
     Movie,
-    Tiles,
     VideoRendition,
     Warned,
 )
@@ -223,7 +221,9 @@ class Packager:
         ]
         self._audio = [(rendition, cmaf.AudioCutter(work / rendition.file)) for rendition in group.audio]
         self._tracks: dict[int, cmaf.Track] = {}
-        self._work, self._tiles, self._captions = work, [], []
+        self._work = work
+        self._tiles: list[PackagedTiles] = []
+        self._captions: list[PackagedCaptions] = []
         self._ends: list[Fraction] = []
 
     def advance(self) -> None:
@@ -249,9 +249,8 @@ class Packager:
                 track = dataclasses.replace(track, init=hdr.described(track.init, rendition.hdr))
             self._tracks[rendition.output] = track = dataclasses.replace(track, extension=self.group.extension)
             self._upload_bytes(manifests.init_name(rendition.name, track), track.init)
-        self._tiles = [self._packaged_tiles(tiles) for tiles in self.group.tiles if self._tracks]
-        if self.group.captions and self._tracks:
-            self._captions = self._packaged_captions()
+        if self._tracks:
+            self._package_extras()
 
     @property
     def seconds(self) -> Fraction:
@@ -278,40 +277,20 @@ class Packager:
             "outputDetails": [manifests.output_detail(self._tracks[output]) for output in sorted(self._tracks)],
         }
 
-    def _packaged_captions(self) -> list[PackagedCaptions]:
-        """Captions cut where the picture is cut, and whole for DASH, which has no timestamp map to place a piece by."""
+    def _package_extras(self) -> None:
+        """Captions cut where the picture is, and whole for DASH, which has no timestamp map to place a piece by."""
         beside = next(self._tracks[rendition.output] for rendition, _ in (*self._video, *self._audio))
-        end_ms = round(self.seconds * 1000)
-        packaged = []
         for rendition in self.group.captions:
-            cues = read_captions(rendition.source, self._work, end_ms)
-            texts = [text.encode() for text in captions.segments(cues, beside.spans_ms())]
-            track = cmaf.text_track(beside, (len(text) for text in texts))
-            for segment, text in zip(track.segments, texts, strict=True):
-                self._upload_bytes(manifests.segment_name(rendition.name, track, segment.number), text)
-            if self.group.dash:
-                self._upload_bytes(f"{rendition.name}.vtt", captions.as_vtt(cues).encode())
-            self._tracks[rendition.output] = track
-            packaged.append(PackagedCaptions(rendition, track))
-        return packaged
-
-    def _packaged_tiles(self, tiles: Tiles) -> PackagedTiles:
-        """The images of one set, as many as the film is long; each is sent on its way."""
-        paths = sorted(self._work.glob(f"{tiles.file}_*.jpg"))
-        fastest = max(self.group.video, key=lambda rendition: rendition.frame_rate)
-        segments = self._tracks[fastest.output].segments if tiles.by_segment else ()
-        timescale = self._tracks[fastest.output].timescale
-        if tiles.by_segment:
-            durations = [segment.duration for segment in segments]
-        else:
-            durations = tile_durations(self.seconds, tiles, timescale)
-        if abs(len(paths) - len(durations)) > 1:
-            raise EngineFailed(1999, f"{tiles.name}: {len(paths)} images were made for {len(durations)}")
-        track = cmaf.image_track(durations, [path.stat().st_size for path in paths], timescale, *tiles.size)
-        for segment, path in zip(track.segments, paths, strict=False):
-            key = f"{self.group.prefix}{manifests.segment_name(tiles.name, track, segment.number)}"
-            self._uploader.submit_file(self.group.bucket, key, path)
-        return PackagedTiles(tiles, track)
+            packaged = extras.packaged_captions(
+                rendition, beside, self._work, self._upload_bytes, cut=self.group.hls, whole=self.group.dash
+            )
+            self._captions.append(packaged)
+            self._tracks[rendition.output] = packaged.track
+        for tiles in self.group.tiles:
+            fastest = max(self.group.video, key=lambda rendition: rendition.frame_rate)
+            self._tiles.append(
+                extras.packaged_tiles(tiles, self._tracks[fastest.output], self._work, self._upload_file)
+            )
 
     def _boundaries(self) -> list[Fraction]:
         """Where the picture's segments end; asked for at every turn, and only what is new is counted."""
@@ -335,31 +314,11 @@ class Packager:
             key = f"{self.group.prefix}{name}_{cut.segment.number:09d}.{self.group.extension or kind}"
             self._uploader.submit(self.group.bucket, key, cut.read)
 
+    def _upload_file(self, name: str, path: Path) -> None:
+        self._uploader.submit_file(self.group.bucket, self.group.prefix + name, path)
+
     def _upload_bytes(self, name: str, data: bytes) -> None:
         self._uploader.submit(self.group.bucket, self.group.prefix + name, lambda: data)
-
-
-MAX_CAPTIONS_BYTES = 32 << 20
-
-
-def read_captions(source: CaptionSource, work: Path, end_ms: int) -> list[captions.Cue]:
-    """Cues in the film's time. A picture without captions has none: MediaConvert, too, writes an empty track then."""
-    path = work / source.file
-    try:
-        if source.kind == "EMBEDDED":
-            return cea608.cues(cea608.read_pairs(path) if path.exists() else (), source.channel, end_ms)
-        if path.stat().st_size > MAX_CAPTIONS_BYTES:
-            raise captions.CaptionsBroken(f"{path.stat().st_size} bytes are too many for captions")
-        return captions.shifted(captions.read(source.kind, path.read_bytes()), source.shift_ms, end_ms)
-    except captions.CaptionsBroken as error:
-        raise EngineFailed(1010, f"Unable to open input file [{source.url}]: [{error}]") from error
-
-
-def tile_durations(film: Fraction, tiles: Tiles, timescale: int) -> list[int]:
-    """How long each image lasts, in ticks: all the same, but for the last one, which ends with the film."""
-    each = tiles.every_seconds * tiles.columns * tiles.rows
-    whole, rest = divmod(film, each)
-    return [round(each * timescale)] * whole + ([max(1, round(rest * timescale))] if rest else [])
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.mediaconvert import cmaf, manifests, remux
+from pipeline.local.mediaconvert import cmaf, extras, manifests, remux
 from pipeline.local.mediaconvert.cmaf import IFrame, Segment, Track
 from pipeline.local.mediaconvert.planned import HlsGroup, TsRendition
 from pipeline.local.mediaconvert.transfer import Uploader
@@ -210,6 +210,11 @@ def segment_name(rendition: TsRendition, number: int) -> str:
     return f"{rendition.segment_name}_{number:05d}.{'ts' if rendition.video else 'aac'}"
 
 
+def extra_name(name: str, track: Track, number: int) -> str:
+    """Of captions and images."""
+    return f"{name}_{number:05d}.{manifests.EXTENSIONS[track.kind]}"
+
+
 def media_playlist(rendition: TsRendition, track: Track, target: int, whole_seconds: bool = False) -> str:
     lines = _head(3, target, "#EXT-X-INDEPENDENT-SEGMENTS")
     for segment in track.segments:
@@ -245,6 +250,8 @@ class HlsPackager:
     def __init__(self, group: HlsGroup, work: Path, uploader: Uploader, copy: Callable[[list[str]], None]) -> None:
         self.group, self._work, self._uploader, self._copy = group, work, uploader, copy
         self._tracks: dict[int, Track] = {}
+        self._tiles: list[manifests.PackagedTiles] = []
+        self._captions: list[manifests.PackagedCaptions] = []
 
     def finish(self) -> None:
         """Cut and send everything; nothing when nothing was encoded."""
@@ -257,10 +264,31 @@ class HlsPackager:
         for rendition in self.group.renditions:
             if rendition.video is None:
                 self._finish_audio(rendition, boundaries, end)
+        if self._tracks:
+            self._package_extras()
+
+    def _package_extras(self) -> None:
+        pictures = [rendition for rendition in self.group.renditions if rendition.video]
+        first = (pictures or self.group.renditions)[0]
+        beside = self._tracks[first.output]
+        if self.group.caption_seconds:
+            beside = extras.even_track(beside, self.group.caption_seconds)
+        for rendition in self.group.captions:
+            packaged = extras.packaged_captions(
+                rendition, beside, self._work, self._send, extra_name, clock_ms=first.pts_offset_ms
+            )
+            self._captions.append(packaged)
+            self._tracks[rendition.output] = packaged.track
+        for tiles in self.group.tiles:
+            fastest = max(pictures, key=lambda rendition: rendition.video.frame_rate)
+            track = self._tracks[fastest.output]
+            self._tiles.append(extras.packaged_tiles(tiles, track, self._work, self._send_file, extra_name))
 
     @property
     def seconds(self) -> Fraction:
-        tracks = [track for track in self._tracks.values() if track.kind == "video"] or list(self._tracks.values())
+        kinds = {track.kind for track in self._tracks.values()}
+        kind = "video" if "video" in kinds else "audio"
+        tracks = [track for track in self._tracks.values() if track.kind == kind]
         return max((track.duration for track in tracks), default=Fraction(0))
 
     def _finish_video(self, rendition: TsRendition, seconds: Fraction) -> None:
@@ -297,7 +325,8 @@ class HlsPackager:
         if not self.group.playlists:
             return
         self._uploader.finish()  # a playlist must never name what is not there yet
-        target = manifests.target_duration(list(self._tracks.values()))
+        timed = [self._tracks[rendition.output] for rendition in self.group.renditions]
+        target = manifests.target_duration(timed)
         video, audio = [], []
         for rendition in self.group.renditions:
             track = self._tracks[rendition.output]
@@ -310,15 +339,21 @@ class HlsPackager:
                     self._send(manifests.i_frame_playlist_name(rendition.name), text.encode())
             else:
                 audio.append(manifests.PackagedAudio(rendition.audio, track))
+        for item in self._captions:
+            text = manifests.caption_playlist(item, manifests.target_duration([item.track]), extra_name)
+            self._send(f"{item.rendition.name}.m3u8", text.encode())
+        for item in self._tiles:
+            self._send(f"{item.rendition.name}.m3u8", manifests.image_playlist(item, extra_name).encode())
         self._uploader.finish()
-        self._send(f"{self.group.base}.m3u8", manifests.multivariant_playlist(video, audio, target).encode())
+        text = manifests.multivariant_playlist(video, audio, target, self._tiles, self._captions)
+        self._send(f"{self.group.base}.m3u8", text.encode())
 
     def details(self) -> dict[str, Any]:
         folder = f"s3://{self.group.bucket}/{self.group.prefix}"
         found: dict[str, Any] = {"type": "HLS_GROUP"}
         if self.group.playlists:
             found["playlistFilePaths"] = [f"{folder}{self.group.base}.m3u8"]
-        names = {rendition.output: rendition.name for rendition in self.group.renditions}
+        names = {rendition.output: rendition.name for rendition in (*self.group.renditions, *self.group.captions)}
         found["outputDetails"] = [
             {"outputFilePaths": [f"{folder}{names[output]}.m3u8"]} | manifests.output_detail(self._tracks[output])
             for output in sorted(self._tracks)
@@ -327,6 +362,9 @@ class HlsPackager:
 
     def _key(self, name: str) -> str:
         return self.group.prefix + name
+
+    def _send_file(self, name: str, path: Path) -> None:
+        self._uploader.submit_file(self.group.bucket, self._key(name), path)
 
     def _send(self, name: str, data: bytes) -> None:
         self._uploader.submit(self.group.bucket, self._key(name), lambda: data)

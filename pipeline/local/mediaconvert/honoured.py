@@ -249,10 +249,12 @@ _HLS_GROUP = _under(
     Row("TimedMetadataId3Period", ANY, "as above"),
     Row("TimestampDeltaMilliseconds", only(0), "no shift"),
     Row("AudioOnlyHeader", ANY, "packed audio has its timestamp always, no other header"),
-    Row("CaptionLanguageSetting", only("OMIT", "NONE"), "no captions in transport streams"),
-    Row("CaptionSegmentLengthControl", ANY, "as above"),
+    Row("CaptionLanguageSetting", only("OMIT", "NONE"), "captions are not put into the pictures"),
+    Row("CaptionSegmentLengthControl", ANY, "caption segments of 300 seconds unless MATCH_VIDEO"),
     Row("ProgressiveWriteHlsManifest", only("DISABLED", "ENABLED"), "playlists come last, when they are true"),
-    Row("ImageBasedTrickPlay", only("NONE"), "images are made in CMAF and DASH groups"),
+    Row("ImageBasedTrickPlay", ANY, "as in a CMAF group"),
+    *_under("ImageBasedTrickPlaySettings", *_TILES),
+    *_under("ImageBasedTrickPlayVariants[]", *_TILES),
 )
 
 _DASH_GROUP = _under(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 from urllib.parse import quote
@@ -174,17 +174,19 @@ def _i_frame_target(track: Track) -> int:
     return max(1, _round(Fraction(longest, track.timescale)))
 
 
-def caption_playlist(item: PackagedCaptions, target: int) -> str:
+def caption_playlist(
+    item: PackagedCaptions, target: int, name_of: Callable[[str, Track, int], str] | None = None
+) -> str:
     """As many segments as the picture has, to the end of the film and not of the last cue."""
     name, track = item.rendition.name, item.track
     lines = _playlist_head(target)
     for segment in track.segments:
         lines.append(f"#EXTINF:{decimal(Fraction(segment.duration, track.timescale))},")
-        lines.append(quote(segment_name(name, track, segment.number)))
+        lines.append(quote((name_of or segment_name)(name, track, segment.number)))
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
 
-def image_playlist(item: PackagedTiles) -> str:
+def image_playlist(item: PackagedTiles, name_of: Callable[[str, Track, int], str] | None = None) -> str:
     """By Roku's Image Media Playlist 0.4, which MediaConvert's images follow: RESOLUTION is one thumbnail's, and
     EXT-X-TILES belongs to the image after it, so that each has its own. The last image ends with the film."""
     tiles, track = item.rendition, item.track
@@ -196,7 +198,7 @@ def image_playlist(item: PackagedTiles) -> str:
         each = seconds if tiles.by_segment else tiles.every_seconds
         lines.append(f"#EXTINF:{decimal(seconds)},")
         lines.append(f"#EXT-X-TILES:{about},DURATION={decimal(each)}")
-        lines.append(quote(segment_name(tiles.name, track, segment.number)))
+        lines.append(quote((name_of or segment_name)(tiles.name, track, segment.number)))
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
 

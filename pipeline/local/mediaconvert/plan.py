@@ -62,6 +62,7 @@ from pipeline.local.mediaconvert.probe import SourceFacts, VideoTrack
 from pipeline.local.mediaconvert.sounds import Chain, Sounds
 
 USER_DATA_FILE = "user-data.mkv"
+LARGE_CAPTION_SEGMENTS = 300  # CaptionSegmentLengthControl: "caption segments that are 300 seconds long"
 UNKNOWN_DURATION_SECONDS = 6 * 3600
 FIRST_PASS_LINES = 360
 SOUND_FRAME_RATE = Fraction(30)  # that timecodes count by where there is no picture; AWS does not say
@@ -120,7 +121,7 @@ class _Planner:
     def plan(self, measured: Mapping[Chain, Measured]) -> EnginePlan:
         groups = self._groups()
         captures = [capture for group in groups if isinstance(group, FileGroup) for capture in group.captures]
-        captures += [tiles for group in groups if isinstance(group, CmafGroup) for tiles in group.tiles]
+        captures += [tiles for group in groups if isinstance(group, CmafGroup | HlsGroup) for tiles in group.tiles]
         has_picture = bool(self.encodes or captures)
         duration = self._duration(has_picture)
         heard = sounds.streams(self.sounds.all, duration if self.encodes else None, measured)
@@ -193,22 +194,34 @@ class _Planner:
         settings = group["OutputGroupSettings"]["HlsGroupSettings"]
         bucket, prefix, base = self._destination(settings.get("Destination", ""), index)
         seconds = Fraction(settings.get("SegmentLength", 10))
-        renditions = []
+        renditions, captions = [], []
         for number, output in enumerate(group["Outputs"]):
             place = f"OutputGroups[{index}].Outputs[{number}]"
-            renditions.append(self._ts_rendition(place, index, number, base, output, settings))
+            if output.get("CaptionDescriptions") and "VideoDescription" not in output:
+                name = base + output.get("NameModifier", "")
+                captions.append(self._captions(place, number, name, output, first=not captions))
+            else:
+                renditions.append(self._ts_rendition(place, index, number, base, output, settings))
+        if captions and not renditions:
+            raise JobRefused(1040, f"OutputGroups[{index}]: captions need a picture or sound in the same group")
         video = [rendition.video for rendition in renditions if rendition.video]
         exact = settings.get("SegmentLengthControl", "EXACT") == "EXACT"
+        gops = encoders.gops_per_segment(index, video, seconds, exact)
+        whole = gops * video[0].gop_frames / video[0].frame_rate if gops else seconds
+        match = settings.get("CaptionSegmentLengthControl") == "MATCH_VIDEO"
         return HlsGroup(
             index=index,
             bucket=bucket,
             prefix=prefix,
             base=base,
             segment_seconds=seconds,
-            gops_per_segment=encoders.gops_per_segment(index, video, seconds, exact),
+            gops_per_segment=gops,
             renditions=tuple(renditions),
             playlists=settings.get("OutputSelection", "MANIFESTS_AND_SEGMENTS") == "MANIFESTS_AND_SEGMENTS",
             whole_seconds=settings.get("ManifestDurationFormat") == "INTEGER",
+            tiles=trickplay.tile_sets(index, settings, base, video, whole, self._thumbnail),
+            captions=tuple(captions),
+            caption_seconds=None if match else LARGE_CAPTION_SEGMENTS,
         )
 
     def _ts_rendition(
@@ -521,7 +534,7 @@ class _Planner:
 
     def _user_data(self, groups: tuple[Group, ...]) -> Iterator[Any]:
         """The captions inside the pictures: copied out while the film is read anyway, without decoding it again."""
-        streams = (group for group in groups if isinstance(group, CmafGroup))
+        streams = (group for group in groups if isinstance(group, CmafGroup | HlsGroup))
         if any(rendition.source.url is None for group in streams for rendition in group.captions):
             track = self.facts.video[0]
             if track.codec in cea608.COPIED:

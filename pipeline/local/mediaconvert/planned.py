@@ -214,6 +214,9 @@ class HlsGroup:
     renditions: tuple[TsRendition, ...]
     playlists: bool
     whole_seconds: bool  # durations in playlists
+    tiles: tuple[Tiles, ...] = ()
+    captions: tuple[CaptionRendition, ...] = ()
+    caption_seconds: int | None = None  # how long caption segments are; as the picture's when None
 
 
 Group = CmafGroup | FileGroup | HlsGroup
@@ -239,5 +242,5 @@ class EnginePlan:
 
     @property
     def caption_sources(self) -> tuple[CaptionSource, ...]:
-        groups = (group for group in self.groups if isinstance(group, CmafGroup))
+        groups = (group for group in self.groups if isinstance(group, CmafGroup | HlsGroup))
         return tuple(dict.fromkeys(rendition.source for group in groups for rendition in group.captions))

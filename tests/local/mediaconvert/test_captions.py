@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 import m3u8
 import pytest
 
-from pipeline.local.mediaconvert import captions, cea608, engine, ffmpeg
+from pipeline.local.mediaconvert import captions, cea608, extras, ffmpeg
 from pipeline.local.mediaconvert.captions import CaptionsBroken, Cue
-from pipeline.local.mediaconvert.engine import EngineFailed
+from pipeline.local.mediaconvert.extras import ExtrasBroken
 from pipeline.local.mediaconvert.plan import USER_DATA_FILE, plan_job
 from pipeline.local.mediaconvert.planned import CaptionSource, JobRefused
 from tests.local.mediaconvert import captioned, films
@@ -334,8 +334,8 @@ def test_captions_alone_are_refused():
 @pytest.mark.parametrize("data, says", [(b"nothing", "no cue can be read"), (b"x" * (33 << 20), "are too many")])
 def test_a_sidecar_that_cannot_be_read_fails_the_job(tmp_path, data, says):
     (tmp_path / "captions-0").write_bytes(data)
-    with pytest.raises(EngineFailed, match=rf"1010: Unable to open input file \[s3://b/c.srt\]: \[.*{says}"):
-        engine.read_captions(CaptionSource("SRT", "captions-0", "s3://b/c.srt"), tmp_path, 1000)
+    with pytest.raises(ExtrasBroken, match=rf"1010: Unable to open input file \[s3://b/c.srt\]: \[.*{says}"):
+        extras.read_captions(CaptionSource("SRT", "captions-0", "s3://b/c.srt"), tmp_path, 1000)
 
 
 # --- whole jobs ------------------------------------------------------------------------------------------------------
@@ -397,6 +397,42 @@ def check_mpd(store: TinyS3) -> None:
     assert sets[0].find(f"{MPD}Accessibility").get("value") == "caption" and sets[0].find(f"{MPD}Role") is None
     assert sets[1].find(f"{MPD}Role").get("value") == "subtitle"
     assert sets[1].find(f".//{MPD}BaseURL").text == "stream_fr.vtt"
+
+
+@pytest.mark.parametrize("length, ends", [("MATCH_VIDEO", [2, 2]), ("LARGE_SEGMENTS", [4])])
+def test_captions_and_images_go_with_transport_streams(s3, tmp_path, length, ends):
+    film = captioned.h264(tmp_path / "film.ts", SHOWN)
+    text = caption("_cc", "C", LanguageCode="ENG") | {"ContainerSettings": {"Container": "M3U8"}}
+    group = films.hls(
+        films.hls_rung("_a", 320, 180, sounds=False), text, CaptionSegmentLengthControl=length,
+        ImageBasedTrickPlay="THUMBNAIL",
+    )  # fmt: skip
+    settings = selecting(job(rung("_a", 320, 180), groups=(group,)), C=EMBEDDED)
+    assert run(s3, settings, tmp_path, film)[-1]["type"] == "complete"
+    playlist = m3u8.loads(s3.objects["out/h/ts.m3u8"].body.decode())
+    assert playlist.playlists[0].stream_info.subtitles == playlist.media[0].group_id == "subs"
+    texts = m3u8.loads(s3.objects[f"out/h/{playlist.media[0].uri}"].body.decode())
+    assert [segment.duration for segment in texts.segments] == ends and texts.is_endlist
+    first = s3.objects[f"out/h/{texts.segments[0].uri}"].body.decode()
+    # The clock of the transport stream begins at two seconds, and cue time 0 is there.
+    assert "X-TIMESTAMP-MAP=MPEGTS:180000,LOCAL:00:00:00.000" in first
+    assert texts.segments[0].uri == "ts_cc_00001.vtt" and "00:00:00.800 --> 00:00:02.000\nHello" in first
+    assert "#EXT-X-IMAGE-STREAM-INF:" in s3.objects["out/h/ts.m3u8"].body.decode()
+    assert "ts_thumbnail_00001.jpg" in s3.objects["out/h/ts_thumbnail.m3u8"].body.decode()
+    assert "out/h/ts_thumbnail_00001.jpg" in s3.objects
+
+
+def test_dash_has_captions_whole_and_images(s3, tmp_path):
+    film = captioned.h264(tmp_path / "film.ts", SHOWN)
+    group = films.dash()
+    group["Outputs"] = [group["Outputs"][0], caption("_cc", "C") | {"ContainerSettings": {"Container": "MPD"}}]
+    group["OutputGroupSettings"]["DashIsoGroupSettings"]["ImageBasedTrickPlay"] = "THUMBNAIL"
+    settings = selecting(job(rung("_a", 320, 180), groups=(group,)), C=EMBEDDED)
+    assert run(s3, settings, tmp_path, film)[-1]["type"] == "complete"
+    root = ElementTree.fromstring(s3.objects["out/d/dash.mpd"].body)
+    assert [one.get("contentType") for one in root.iter(f"{MPD}AdaptationSet")] == ["video", "text", "image"]
+    names = [key for key in s3.objects if key.startswith("out/d/") and key.endswith(".vtt")]
+    assert names == ["out/d/dash_cc.vtt"] and b"Hello" in s3.objects[names[0]].body
 
 
 def test_captions_go_with_sound_alone(s3, tmp_path):

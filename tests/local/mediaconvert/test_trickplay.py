@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pipeline.local.mediaconvert import cmaf, engine, ffmpeg, manifests
+from pipeline.local.mediaconvert import cmaf, extras, ffmpeg, manifests
 from pipeline.local.mediaconvert.manifests import PackagedTiles
 from pipeline.local.mediaconvert.plan import plan_job
 from pipeline.local.mediaconvert.planned import JobRefused, Picture, Tiles
@@ -106,7 +106,7 @@ def test_images_without_a_picture_are_refused():
 @pytest.mark.parametrize("film, durations", [(10, [4000, 4000, 2000]), (8, [4000, 4000]), (Fraction(1, 3), [333])])
 def test_the_last_image_ends_with_the_film(film, durations):
     tiles = Tiles("t", "t", Picture((80, 46), (80, 46)), 2, 2, Fraction(1), by_segment=False)
-    assert engine.tile_durations(Fraction(film), tiles, 1000) == durations
+    assert extras.tile_durations(Fraction(film), tiles, 1000) == durations
 
 
 # --- manifests -------------------------------------------------------------------------------------------------------
