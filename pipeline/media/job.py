@@ -72,6 +72,7 @@ class Plan:
     """rungs best first, empty for sound alone; streams and download are MediaConvert `Settings`; waits in seconds.
 
     automated: MediaConvert chooses among the rungs and names what it makes; they are sizes it may use, not promises.
+    warnings: sentences for the film's owner, who reads them in the receipt.
     """
 
     rungs: tuple[Rung, ...]

@@ -55,9 +55,10 @@ class AudioRendition:
 
 def wanted_tracks(source: Source, languages: str) -> tuple[AudioTrack, ...]:
     """The first track; with "all" also the first track of every other language. Tracks of no language (commentaries,
-    stems, single channels) would be entries in the menu that say nothing."""
+    stems, single channels) would be entries in the menu that say nothing. Without a picture each track is a variant,
+    and players would change the language with the bandwidth: there is one."""
     tracks = list(source.audio[:1])
-    if languages == "all":
+    if languages == "all" and source.video:
         for track in source.audio[1:]:
             if track.language != "und" and track.language not in {kept.language for kept in tracks}:
                 tracks.append(track)
@@ -69,7 +70,7 @@ def renditions_for(source: Source, profile: Profile) -> tuple[AudioRendition, ..
     wishes = profile.sound
     tracks = wanted_tracks(source, wishes.languages)
     planned = [_rendition(track, index, tracks, wishes, "audio") for index, track in enumerate(tracks)]
-    if wishes.surround and any(track.channels >= 6 for track in tracks):
+    if wishes.surround and source.video and any(track.channels >= 6 for track in tracks):
         planned += [_rendition(track, index, tracks, wishes, "surround") for index, track in enumerate(tracks)]
     return tuple(planned)
 

@@ -45,7 +45,30 @@ def turned(folder: Path) -> Path:
 
 
 def song(folder: Path) -> Path:
-    return make(folder, "song.mp3", *sound(), "-c:a", "libmp3lame")
+    """Sound with a cover, which is a stream of type video in the file."""
+    cover = make(folder, "cover.png", *picture("300x300", 1, "1"), "-frames:v", "1")
+    maps = ["-map", "0", "-map", "1", "-disposition:v", "attached_pic", "-id3v2_version", "3"]
+    return make(folder, "song.mp3", *sound(), "-i", str(cover), *maps, "-c:a", "libmp3lame", "-c:v", "copy")
+
+
+def subtitles_alone(folder: Path) -> Path:
+    text = written(folder, "words.srt", b"1\n00:00:00,000 --> 00:00:03,000\nHello\n")
+    return make(folder, "words.mp4", "-i", str(text), "-c:s", "mov_text")
+
+
+def subtitled(folder: Path) -> Path:
+    """French text in a track of its own, as editors export it; MediaConvert does not read it."""
+    text = written(folder, "words.srt", b"1\n00:00:00,000 --> 00:00:03,000\nBonjour\n")
+    tracks = ["-map", "0", "-map", "1", "-map", "2", "-c:s", "mov_text", "-metadata:s:s:0", "language=fra"]
+    return make(folder, "subtitled.mp4", *picture(), *sound(), "-i", str(text), *tracks, *H264, *AAC)
+
+
+def dubbed(folder: Path) -> Path:
+    """English in 5.1, French in the spelling of older files, and a second English track."""
+    tracks = ["-map", "0", "-map", "1", "-map", "1", "-map", "1", "-ac:a:0", "6"]
+    names = [f"-metadata:s:a:{n}=language={code}" for n, code in enumerate(("eng", "fre", "eng"))]
+    words = [word for name in names for word in name.split("=", 1)]
+    return make(folder, "dubbed.mkv", *picture(), *sound(), *tracks, *words, *H264, *AAC)
 
 
 def cut_short(folder: Path) -> Path:

@@ -116,6 +116,43 @@ def test_a_film_without_sound_and_a_turned_one_come_out_right(pipeline: Pipeline
     assert [(rendition["width"], rendition["height"]) for rendition in turned.renditions] == [(270, 480)]
 
 
+def test_sound_alone_is_a_stream_with_its_cover_as_poster(pipeline: Pipeline, film_folder: Path):
+    song = pipeline.send(films.song(film_folder))
+    assert (song.status, song.error) == ("published", None)
+    asset, playlist = pipeline.asset_json(song), m3u8.loads(pipeline.get(f"a/{song.asset_id}/index.m3u8").decode())
+    assert asset["audio_only"] is True and asset["renditions"] == []
+    assert [variant.stream_info.codecs for variant in playlist.playlists] == ["mp4a.40.2"]
+    assert pipeline.get(f"a/{song.asset_id}/{asset['poster']}").startswith(b"\x89PNG")
+
+
+def test_every_language_is_a_rendition_with_its_name(pipeline: Pipeline, film_folder: Path):
+    dubbed = pipeline.send(films.dubbed(film_folder))
+    assert (dubbed.status, dubbed.error) == ("published", None)
+    playlist = m3u8.loads(pipeline.get(f"a/{dubbed.asset_id}/index.m3u8").decode())
+    sounds = [media for media in playlist.media if media.type == "AUDIO"]
+    assert [(sound.language, sound.default) for sound in sounds] == [("en", "YES"), ("fr", "NO")]
+    assert len({sound.name for sound in sounds}) == 2
+    assert b'lang="fr"' in pipeline.get(f"a/{dubbed.asset_id}/index.mpd")
+    told = pipeline.receipt(dubbed.film.key)["warnings"]
+    assert told == ["Audio tracks that are not published: 3 (eng, 2 channels)."]
+
+
+def test_subtitles_inside_the_film_hold_it_not_back_and_its_owner_is_told(pipeline: Pipeline, film_folder: Path):
+    result = pipeline.send(films.subtitled(film_folder))
+    assert (result.status, result.error) == ("published", None)
+    (told,) = pipeline.receipt(result.film.key)["warnings"]
+    assert "subtitles (fra)" in told and ".srt" in told
+
+
+def test_the_seek_bar_has_thumbnails(pipeline: Pipeline, plain):
+    asset = pipeline.asset_json(plain)
+    lines = pipeline.get(f"a/{plain.asset_id}/{asset['storyboard']}").decode().splitlines()
+    cues = [line for line in lines if "#xywh=" in line]
+    assert lines[0].startswith("WEBVTT") and len(cues) == 3
+    folder = asset["storyboard"].rpartition("/")[0]
+    assert pipeline.get(f"a/{plain.asset_id}/{folder}/{cues[0].partition('#')[0]}").startswith(b"\xff\xd8\xff")
+
+
 def test_captions_beside_the_film_become_renditions(pipeline: Pipeline, film_folder: Path):
     english = films.written(
         film_folder,

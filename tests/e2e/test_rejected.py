@@ -19,7 +19,7 @@ CASES: dict[str, tuple[Callable[[Path], Path], set[str]]] = {
     "noise": (lambda folder: films.written(folder, "noise.mov", bytes(range(256)) * 4096), {"INPUT_NOT_A_FILM"}),
     "disguised playlist": (lambda folder: films.written(folder, "playlist.mp4", PLAYLIST), {"INPUT_NOT_A_FILM"}),
     "disguised concat list": (lambda folder: films.written(folder, "list.mov", CONCAT), {"INPUT_NOT_A_FILM"}),
-    "no picture": (films.song, {"INPUT_NO_PICTURE"}),
+    "neither picture nor sound": (films.subtitles_alone, {"INPUT_NO_PICTURE"}),
     "unsupported codec": (films.strange_codec, {"INPUT_CODEC_UNSUPPORTED"}),
     "breaks off": (films.cut_short, {"INPUT_TRUNCATED"}),
     "index missing": (films.without_index, {"INPUT_NOT_A_FILM", "INPUT_TRUNCATED", "INPUT_UNREADABLE"}),

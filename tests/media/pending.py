@@ -7,6 +7,5 @@ CreateJob with the setting's path.
 from __future__ import annotations
 
 PENDING: dict[str, str] = {
-    "sound-alone-with-cover": "AUDIO_ONLY_VARIANT_STREAM",
     "per-title": "AutomatedEncodingSettings",
 }

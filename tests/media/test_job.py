@@ -367,13 +367,19 @@ def test_tracks_that_are_not_published_are_told():
     assert plan_of(film, asked(languages="all")).warnings == (
         "Audio tracks that are not published: 2 (eng, 2 channels).",
     )
-    assert "2 (eng, 2 channels), 3 (fra, 1 channels)" in plan_of(film).warnings[0]
+    assert "2 (eng, 2 channels), 3 (fra, 1 channels)" in plan_of(film, asked(languages="first")).warnings[0]
 
 
 def test_sound_alone_is_one_group_without_a_picture():
     settings = settings_of("sound-alone-with-cover")
     assert [group["Name"] for group in settings["OutputGroups"]] == ["Streams"]
     assert "VideoSelector" not in settings["Inputs"][0]
+
+
+def test_sound_alone_is_one_variant_however_many_languages_it_has():
+    song = source(sound(6, "eng"), sound(2, "fra", index=3), container="mp4")
+    plan = plan_of(song, asked(PROFILES["audio"], languages="all", surround=True))
+    assert [each.name for each in plan.audio] == ["audio"] and "2 (fra, 2 channels)" in plan.warnings[0]
 
 
 def test_a_film_under_a_profile_of_sound_alone_loses_its_picture_and_a_silent_one_is_refused():
@@ -407,7 +413,7 @@ def test_thumbnails_have_the_films_shape_and_short_films_have_them_closer(size, 
 def test_captions_inside_the_picture_become_a_track_where_the_profile_asks():
     output = outputs_of("captions-608")["_captions_cc1"]
     assert output["CaptionDescriptions"][0]["LanguageCode"] == "ENG"
-    assert plan_of(FILMS["captions-608"][0]).captions == ()
+    assert plan_of(FILMS["captions-608"][0], asked(embedded_captions=False)).captions == ()
 
 
 def test_automated_abr_may_choose_the_ladders_sizes_and_no_others():
@@ -451,7 +457,7 @@ def test_a_plan_can_travel_through_the_state_machine(name):
 @pytest.mark.parametrize(
     ("film", "code"),
     [
-        (source(sound()), "INPUT_NO_PICTURE"),
+        (source(data("WEBVTT")), "INPUT_NO_PICTURE"),
         (source(seconds=0.02), "POLICY_TOO_SHORT"),
         (source(seconds=12 * 3600 + 1), "POLICY_TOO_LONG"),
         (source(picture(16, 16)), "POLICY_PICTURE_SIZE"),
@@ -462,6 +468,13 @@ def test_films_outside_the_limits_are_refused_by_the_planner(film, code):
     with pytest.raises(SourceRejected) as refused:
         plan_of(film)
     assert refused.value.code == code
+
+
+def test_sound_alone_is_refused_where_the_owner_does_not_want_it():
+    with pytest.raises(
+        SourceRejected, match=r"My Film\.mp4 has no picture: 0 video tracks, audio tracks: 2-channel AAC"
+    ):
+        plan_of(source(sound()), asked(sound_alone=False))
 
 
 def test_an_unknown_profile_is_the_owners_mistake_and_says_so():

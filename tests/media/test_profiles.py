@@ -38,9 +38,10 @@ def test_a_profile_is_like_another_but_for_what_it_says():
     assert quiet.boxes == other.boxes and other.sound.loudness_lkfs is None
 
 
-def test_half_thumbnails_are_said_in_seconds():
-    text = TEXT.replace("every_seconds = 0", "every_seconds = 10", 1)
-    assert parse(text)["default"].thumbnails == profiles.Thumbnails(10, 240, 5, 5)
+def test_none_every_0_seconds_is_no_thumbnails_at_all():
+    text = TEXT.replace("every_seconds = 10 ", "every_seconds = 0 ", 1)
+    assert parse(text)["default"].thumbnails is None
+    assert parse(TEXT)["default"].thumbnails == profiles.Thumbnails(10, 240, 5, 5)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_half_thumbnails_are_said_in_seconds():
         ("keep_hdr = false", "kep_hdr = false", "kep_hdr = false", "unknown; did you mean keep_hdr?"),
         ("keep_hdr = false", "keep_hdr = 1", "keep_hdr = 1", "1 should be true or false"),
         ("loudness_lkfs = 0", "loudness_lkfs = 16", "loudness_lkfs = 16", "16 should lie between -59 and 0"),
-        ('languages = "first"', 'languages = "both"', 'languages = "both"', "one of first, all"),
+        ('languages = "all"', 'languages = "both"', 'languages = "both"', "one of first, all"),
         ('codecs = ["h264"]', 'codecs = ["av1"]', 'codecs = ["av1"]', "should begin with h264"),
         ('codecs = ["h264"]', 'codecs = ["h264", "vp9"]', 'codecs = ["h264", "vp9"]', "a list of h264, hevc, av1"),
         ('codecs = ["h264"]', "codecs = 264", "codecs = 264", "264 should be a list"),

@@ -65,6 +65,7 @@ PROBED_DECODERS = [
     "adpcm_ima_qt",
     "wmalossless",
     "wmavoice",
+    *"mov_text,srt,subrip,ass,ssa,webvtt,text,pgssub,dvbsub,dvdsub,xsub,libzvbi_teletextdec".split(","),
 ]
 
 INPUT_GUARDS: Mapping[str, str | int] = {

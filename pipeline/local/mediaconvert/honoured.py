@@ -357,15 +357,7 @@ _CONTAINER = _under(
         "CmfcSettings",
         Row("AudioGroupId", ANY, "GROUP-ID of an audio rendition"),
         Row("AudioRenditionSets", ANY, "the audio groups a video rendition plays with"),
-        Row(
-            "AudioTrackType",
-            only(
-                "ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT",
-                "ALTERNATE_AUDIO_AUTO_SELECT",
-                "ALTERNATE_AUDIO_NOT_AUTO_SELECT",
-            ),
-            "DEFAULT and AUTOSELECT in the multivariant playlist",
-        ),
+        Row("AudioTrackType", ANY, "DEFAULT and AUTOSELECT in the multivariant playlist, or a variant of its own"),
         Row("AudioDuration", only("DEFAULT_CODEC_DURATION"), "filled or cut to the picture's length, to the packet"),
         Row("IFrameOnlyManifest", ANY, "INCLUDE writes a playlist of the I-frames"),
         Row("DescriptiveVideoServiceFlag", only("DONT_FLAG"), "no audio description"),

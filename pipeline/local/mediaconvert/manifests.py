@@ -224,6 +224,8 @@ def multivariant_playlist(
     captions: Sequence[PackagedCaptions] = (),
 ) -> str:
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{HLS_VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    alone = [item for item in audio if item.rendition.variant]
+    audio = [item for item in audio if not item.rendition.variant]
     lines += [*_media_lines(audio), *_caption_lines(captions)]
     for item in video:
         groups = item.rendition.audio_groups or tuple(dict.fromkeys(a.rendition.group_id for a in audio)) or (None,)
@@ -232,6 +234,8 @@ def multivariant_playlist(
             lines += _variant(item, playing, group_id, target, captions)
     if not video:
         lines += _audio_only_variants(audio, target, captions)
+    for item in alone:
+        lines += _sound_variant([item], item, None, target, captions)
     lines += [_i_frame_variant(item) for item in video if item.rendition.i_frame_playlist]
     lines += [_image_variant(item) for item in tiles]
     return "\n".join([*lines, ""])
@@ -320,14 +324,26 @@ def _audio_only_variants(
 ) -> Iterator[str]:
     for group_id in dict.fromkeys(item.rendition.group_id for item in audio):
         members = [item for item in audio if item.rendition.group_id == group_id]
-        peak, average = _rates([members, captions], target)
         first = next((item for item in members if item.rendition.default), members[0])
-        yield (
-            f"#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},"
-            f'CODECS="{first.track.codec}",AUDIO="{clean(group_id)}"'
-            + (f',SUBTITLES="{CAPTIONS_GROUP}"' if captions else "")
-        )
-        yield f"{quote(first.rendition.name)}.m3u8"
+        yield from _sound_variant(members, first, group_id, target, captions)
+
+
+def _sound_variant(
+    members: Sequence[PackagedAudio],
+    first: PackagedAudio,
+    group_id: str | None,
+    target: int,
+    captions: Sequence[PackagedCaptions],
+) -> list[str]:
+    peak, average = _rates([members, captions], target)
+    attributes = [
+        f"BANDWIDTH={peak}",
+        f"AVERAGE-BANDWIDTH={average}",
+        f'CODECS="{first.track.codec}"',
+        *([f'AUDIO="{clean(group_id)}"'] if group_id else []),
+        *([f'SUBTITLES="{CAPTIONS_GROUP}"'] if captions else []),
+    ]
+    return ["#EXT-X-STREAM-INF:" + ",".join(attributes), f"{quote(first.rendition.name)}.m3u8"]
 
 
 def _i_frame_variant(item: PackagedVideo) -> str:

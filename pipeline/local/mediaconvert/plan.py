@@ -491,6 +491,7 @@ class _Planner:
             label=description.get("StreamName") or language_name(language) or "Audio",
             default=kind == "ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT",
             autoselect=kind != "ALTERNATE_AUDIO_NOT_AUTO_SELECT",
+            variant=kind == "AUDIO_ONLY_VARIANT_STREAM",
         )
 
     def _sound_files(self, streams: Mapping[str, Any]) -> Iterator[Any]:

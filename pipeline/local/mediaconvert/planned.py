@@ -84,6 +84,7 @@ class AudioRendition:
     label: str
     default: bool
     autoselect: bool
+    variant: bool = False  # an EXT-X-STREAM-INF of its own, that no picture plays with
 
 
 @dataclasses.dataclass(frozen=True)

@@ -174,6 +174,18 @@ def test_sound_without_a_picture_is_a_variant_of_its_own():
     assert len(ElementTree.fromstring(files["stream.mpd"]).findall(f".//{MPD}AdaptationSet")) == 1
 
 
+def test_a_variant_of_sound_alone_is_in_no_group_and_no_picture_plays_with_it():
+    files = manifests.manifests(group(), [video()], [audio("a"), audio("b", default=False, variant=True)])
+    playlist = m3u8.loads(files["stream.m3u8"])
+    assert [media.uri for media in playlist.media] == ["a.m3u8"]
+    assert [(v.uri, v.stream_info.audio) for v in playlist.playlists] == [
+        ("stream_720p.m3u8", "audio"),
+        ("b.m3u8", None),
+    ]
+    alone = m3u8.loads(manifests.manifests(group(), [], [audio("b", variant=True)])["stream.m3u8"])
+    assert [v.uri for v in alone.playlists] == ["b.m3u8"] and not alone.media
+
+
 def test_renditions_of_one_group_have_different_names_and_one_default():
     text = manifests.manifests(group(), [video()], [audio("a"), audio("b"), audio("c", label="French", language="fr")])
     media = m3u8.loads(text["stream.m3u8"]).media
