@@ -287,8 +287,8 @@ def _abort_broken_uploads(bucket: FilmBucket, prefix: str) -> Rule:
 
 def _log_access(bucket: s3.Bucket, logs: s3.Bucket, prefix: str) -> None:
     """Said to CloudFormation directly: CDK would open the logs bucket to old-style ACLs."""
-    resource(bucket).add_property_override(
-        "LoggingConfiguration", {"DestinationBucketName": logs.bucket_name, "LogFilePrefix": prefix}
+    resource(bucket).logging_configuration = s3.CfnBucket.LoggingConfigurationProperty(
+        destination_bucket_name=logs.bucket_name, log_file_prefix=prefix
     )
 
 
