@@ -17,6 +17,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from pipeline.local.mediaconvert import variables
+
 # --- kinds of permission -----------------------------------------------------------------------------------------
 
 
@@ -212,7 +214,7 @@ _CMAF_GROUP = _under(
     Row("StreamInfResolution", only("INCLUDE"), "RESOLUTION is always in the multivariant playlist"),
     Row("ManifestDurationFormat", only("FLOATING_POINT"), "exact durations, also when left out"),
     Row("ManifestCompression", only("NONE"), "compression is the CDN's work"),
-    Row("CodecSpecification", only("RFC_6381"), "avc1.640028, also when left out (AWS: RFC_4281)"),
+    Row("CodecSpecification", ANY, "avc1.640028, as both of them write H.264"),
     Row("ClientCache", only("ENABLED"), "no EXT-X-ALLOW-CACHE, which left HLS long ago"),
     Row("MpdProfile", only("MAIN_PROFILE"), "on-demand needs single files"),
     Row("WriteSegmentTimelineInRepresentation", only("ENABLED"), "exact durations in the MPD, also when left out"),
@@ -308,7 +310,7 @@ _CONTAINER = _under(
         "Mp4Settings",
         Row("MoovPlacement", ANY, "the index first unless NORMAL"),
         Row("AudioDuration", ANY, "sound ends with the picture, to the packet"),
-        Row("CslgAtom", only("EXCLUDE"), "none is written, also when left out"),
+        Row("CslgAtom", ANY, "none is written; it repeats what the sample table says"),
         Row("CttsVersion", only(0), "an edit list instead of negative offsets"),
         Row("FreeSpaceBox", only("EXCLUDE"), "none is written"),
         Row("C2paManifest", only("EXCLUDE"), "no provenance signature"),
@@ -317,7 +319,7 @@ _CONTAINER = _under(
         "MovSettings",
         Row("AudioDuration", ANY, "sound ends with the picture, to the packet"),
         Row("ClapAtom", only("EXCLUDE"), "none is written, also when left out"),
-        Row("CslgAtom", only("EXCLUDE"), "none is written, also when left out"),
+        Row("CslgAtom", ANY, "none is written; it repeats what the sample table says"),
         Row("PaddingControl", only("NONE"), "no free space is added"),
         Row("Reference", only("SELF_CONTAINED"), "one file"),
     ),
@@ -333,8 +335,12 @@ _CONTAINER = _under(
         Row("TransportStreamId", ANY, "1 when left out"),
         Row("PcrControl", ANY, "with every picture, at least ten times a second"),
         Row("PcrPid", ANY, "always the picture's"),
-        Row("PatInterval", only(0), "at every segment's beginning, and ten times a second"),
-        Row("PmtInterval", only(0), "as above"),
+        Row(
+            "PatInterval",
+            where("0, 100 and more", lambda value: value == 0 or value >= 100),
+            "at every segment's beginning, and ten a second",
+        ),
+        Row("PmtInterval", where("0, 100 and more", lambda value: value == 0 or value >= 100), "as above"),
         Row("AudioFramesPerPes", ANY, "as many as ffmpeg collects in a fifth of a second"),
         Row("Scte35Source", only("NONE"), "no ad markers"),
         Row("Scte35Pid", ANY, "as above"),
@@ -393,7 +399,7 @@ _RATE = (  # what H264Settings and H265Settings have in common
     Row("ScanTypeConversionMode", ANY, "matters to interlaced output only"),
     Row("Telecine", only("NONE"), "no interlaced output"),
     Row("SlowPal", only("DISABLED"), "no change of speed"),
-    Row("ParControl", only("SPECIFIED"), "square pixels", needed=True),
+    Row("ParControl", ANY, "square pixels; a source that has others needs SPECIFIED, or ends in 1040"),
     Row("ParNumerator", only(1), "square pixels"),
     Row("ParDenominator", only(1), "square pixels"),
     Row("AdaptiveQuantization", ANY, "the encoder weighs by its own measure; OFF turns it off"),
@@ -437,7 +443,7 @@ _H265 = _under(
     ),
     *_RATE,
     Row("QualityTuningLevel", ANY, "x265's veryfast, medium, slow, in one pass"),
-    Row("SceneChangeDetect", only("DISABLED"), "none, also when left out"),
+    Row("SceneChangeDetect", ANY, "no I-frames besides the GOPs', also when left out"),
     Row(
         "CodecProfile",
         only("MAIN_MAIN", "MAIN_HIGH", "MAIN10_MAIN", "MAIN10_HIGH"),
@@ -619,17 +625,18 @@ _HLS_OUTPUT = _under(
     ),
     Row("AudioOnlyContainer", only("AUTOMATIC"), "packed AAC"),
     Row("IFrameOnlyManifest", only("INCLUDE", "EXCLUDE"), "a playlist of byte ranges"),
-    Row("SegmentModifier", where("any without $", lambda value: "$" not in value), "comes before the segment's number"),
+    Row("SegmentModifier", ANY, "comes before the segment's number; $dt$, $d$, $t$ and $fn$ are filled in"),
     Row("DescriptiveVideoServiceFlag", only("DONT_FLAG"), "no audio description"),
 )
 
 OUTPUT = _under(
     "OutputGroups[].Outputs[]",
+    Row("Extension", where("letters and digits", lambda value: value.isalnum()), "of films; of captures only jpg"),
     Row("Preset", ANY, "a name or an ARN of an existing one; what the output says goes over it"),
     Row(
         "NameModifier",
-        where("any without $", lambda value: "$" not in value),
-        "comes after the base name; no format identifiers",
+        ANY,
+        "comes after the base name; of the format identifiers $dt$, $d$, $t$ and $fn$, as in Destination",
     ),
     *_CONTAINER,
     *_HLS_OUTPUT,
@@ -641,10 +648,14 @@ OUTPUT = _under(
 #: Members that may have several values and mean nothing to the engine; the rows say why. (A test holds that every other
 #: member that may have several is read by the engine, and that none of these is.)
 WITHOUT_EFFECT = frozenset({
-    "AntiAlias", "AudioDuration", "ChannelsIn", "ChannelsOut", "CustomName", "DefaultSelection", "DropFrameTimecode",
+    "AntiAlias", "AudioDuration", "AudioFramesPerPes", "AudioOnlyHeader", "CaptionLanguageSetting", "ChannelsIn",
+    "ChannelsOut", "CodecSpecification", "CslgAtom", "CustomName", "DefaultSelection", "DropFrameTimecode",
     "EndOfStreamMarkers", "FieldEncoding", "FilterEnable", "FlickerAdaptiveQuantization", "MinIInterval",
-    "PeakCalculation", "ProgramSelection", "PsiControl", "ScanTypeConversionMode", "Source",
-    "SpatialAdaptiveQuantization", "TemporalAdaptiveQuantization",
+    "PatInterval", "PcrControl", "PcrPid", "PeakCalculation", "PmtInterval", "PrivateMetadataPid",
+    "ProgramDateTimePeriod", "ProgramSelection", "ProgressiveWriteHlsManifest", "PsiControl",
+    "ScanTypeConversionMode", "Scte35Pid", "SegmentsPerSubdirectory", "Sharpness", "Source",
+    "SpatialAdaptiveQuantization", "TemporalAdaptiveQuantization", "TimedMetadataId3Frame", "TimedMetadataId3Period",
+    "TimedMetadataPid", "WriteSegmentTimelineInRepresentation",
 })  # fmt: skip
 
 SETTINGS = (*JOB, *INPUT, *GROUP, *OUTPUT)
@@ -683,6 +694,8 @@ def refusals(request: Mapping[str, Any]) -> list[str]:
     return [
         *_judge(_REQUEST_TREE, around, ""),
         *_judge(_SETTINGS_TREE, settings, ""),
+        *_unknown_variables(settings),
+        *_extensions_not_written(settings),
         *_files_not_made(settings),
         *_not_in_streams(settings),
     ]
@@ -695,6 +708,23 @@ _FILES = {  # codecs of a file group's pictures, and the containers they go into
     "AV1": ("MP4",),
     None: ("MP4", "MOV"),
 }
+
+
+def _unknown_variables(settings: Mapping[str, Any]) -> Iterator[str]:
+    known = ", ".join(f"${name}$" for name in variables.KNOWN)
+    for place, name in variables.unknown(settings):
+        yield f"{place}: {name} is not honoured by the local engine (honoured: {known})"
+
+
+def _extensions_not_written(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Extension: "Use Extension to specify the file extension for outputs in File output groups"."""
+    for place, group, output in _outputs(settings):
+        extension = output.get("Extension")
+        refused = f"{place}.Extension: {extension} is not honoured by the local engine"
+        if extension and group.get("OutputGroupSettings", {}).get("Type") != "FILE_GROUP_SETTINGS":
+            yield f"{refused} outside file groups"
+        elif extension not in (None, "jpg") and output.get("ContainerSettings", {}).get("Container") == "RAW":
+            yield f"{refused} for captures (honoured: jpg)"
 
 
 def _files_not_made(settings: Mapping[str, Any]) -> Iterator[str]:

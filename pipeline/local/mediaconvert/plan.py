@@ -352,6 +352,8 @@ class _Planner:
         rate = self._output_rate(place, settings, track)
         gop = codecs.gop_frames(codec, rate)
         cut = encoders.fragment_options(group, rate, gop)
+        if codec["Codec"] in ("H_264", "H_265"):  # AV1's settings have no word for it
+            self._check_aspect(place, settings, track)
         metadata = self._hdr_metadata(output["VideoDescription"]) if look.colors == "HDR" else None
         coded = codecs.options(place, codec, picture, rate, gop, self._duration(has_picture=True), metadata) | cut
         if codec["Codec"] == "H_264" and settings.get("SceneChangeDetect", "DISABLED") != "DISABLED":
@@ -374,6 +376,16 @@ class _Planner:
             video_range=VIDEO_RANGES[track.color_transfer] if look.colors == "HDR" else "SDR",
             hdr=metadata,
         )
+
+    def _check_aspect(self, place: str, settings: Mapping[str, Any], track: VideoTrack) -> None:
+        """Every output here has square pixels; a source's own shape is not carried over."""
+        if settings.get("ParControl", "INITIALIZE_FROM_SOURCE") != "SPECIFIED" and track.sample_aspect != 1:
+            shape = track.sample_aspect
+            raise JobRefused(
+                1040,
+                f"{place}: ParControl INITIALIZE_FROM_SOURCE, also when left out, is honoured by the local engine for "
+                f"square pixels only, and the source's are {shape.numerator}:{shape.denominator}; set SPECIFIED, 1:1",
+            )
 
     def _hdr_metadata(self, description: Mapping[str, Any]) -> hdr.Metadata | None:
         """The output's own, the input's, or what the source says of itself."""

@@ -12,6 +12,7 @@ scratch directory is ever deleted.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import os
 import sys
@@ -22,7 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pipeline.local.mediaconvert import faults, ffmpeg
+from pipeline.local.mediaconvert import faults, ffmpeg, variables
 
 REPORT_SECONDS = 0.4
 PROBING_SHARE, TRANSCODING_SHARE = 5, 90  # of the job's percentage; what is left is UPLOADING's
@@ -88,7 +89,8 @@ class Mouth:
 
 
 def do_job(request: Mapping[str, Any], mouth: Mouth) -> None:
-    settings, scratch = request["settings"], Path(request["scratch_dir"])
+    scratch = Path(request["scratch_dir"])
+    settings = variables.filled_in(request["settings"], datetime.datetime.now(datetime.UTC))
     mouth.progress("PROBING", 0, often=True)
     faults.break_engine(request.get("faults", ()), scratch)
     # Half a second of imports and one of the engine's first start pass beside each other.

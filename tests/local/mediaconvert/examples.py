@@ -429,6 +429,57 @@ def audio_only() -> dict[str, Any]:
     }
 
 
+def step_functions() -> dict[str, Any]:
+    """The smallest of all, printed where a state machine's task for MediaConvert is explained."""
+    codec = h264({}, MaxBitrate=1000, RateControlMode="QVBR", SceneChangeDetect="TRANSITION_DETECTION")
+    bare = {"Bitrate": 96000, "CodingMode": "CODING_MODE_2_0", "SampleRate": 48000}
+    film = output("MP4", VideoDescription={"CodecSettings": codec}, AudioDescriptions=[aac(bare, {})])
+    selectors = {"Audio Selector 1": {"DefaultSelection": "DEFAULT"}}
+    return {
+        "OutputGroups": [group("File", "states/", film)],
+        "Inputs": [{"FileInput": FILM, "AudioSelectors": selectors}],
+    }
+
+
+def sdk_java() -> dict[str, Any]:
+    hls = {**CONSOLE_HLS, "SegmentLength": 4, "MinFinalSegmentLength": 0.0}
+
+    def codec(bitrate: int, level: int) -> dict[str, Any]:
+        return h264(
+            RateControlMode="QVBR", QvbrSettings={"QvbrQualityLevel": level}, MaxBitrate=bitrate, GopSize=2.0,
+            GopSizeUnits="SECONDS", DynamicSubGop="STATIC",
+        )  # fmt: skip
+
+    def rung(name: str, width: int, height: int, bitrate: int, level: int) -> dict[str, Any]:
+        hls_settings = {"SegmentModifier": "_$dt$", "AudioGroupId": "program_audio", "IFrameOnlyManifest": "EXCLUDE"}
+        return output(
+            "M3U8", f"_{name}", inside={**CONSOLE_TS, "NielsenId3": "NONE"}, AudioDescriptions=[aac()],
+            VideoDescription=picture(codec(bitrate, level), Width=width, Height=height),
+            OutputSettings={"HlsSettings": hls_settings},
+        )  # fmt: skip
+
+    rungs = (
+        rung("low", 640, 360, 750000, 7),
+        rung("medium", 1280, 720, 1200000, 7),
+        rung("high", 1920, 1080, 3500000, 8),
+    )
+    film = output(
+        "MP4", AudioDescriptions=[aac(Bitrate=160000, SampleRate=44100)], Extension="mp4",
+        VideoDescription=picture(codec(2400000, 8), Width=1280, Height=720),
+    )  # fmt: skip
+    thumbs = thumbnails("java/thumbs/", 1, 10_000_000)
+    thumbs["Outputs"][0]["Extension"] = "jpg"
+    selectors = {"Audio Selector 1": {"DefaultSelection": "DEFAULT", "Offset": 0}}
+    return {
+        "OutputGroups": [
+            {"Name": "Apple HLS", "CustomName": "Example", **group("Hls", "java/index", *rungs, **hls)},
+            {"Name": "File Group", "CustomName": "thumbs", **thumbs},
+            {"Name": "File Group", "CustomName": "mp4", **group("File", "java/mp4/", film)},
+        ],
+        "Inputs": [source(selectors, VideoSelector={"ColorSpace": "FOLLOW", "Rotate": "DEGREE_0"})],
+    }
+
+
 SOLUTION = "Video on Demand on AWS (aws-solutions-library-samples)"
 EXAMPLES = (
     Example("One MP4, CBR", f"{GUIDE}, Example job settings, mp4 output", guide_mp4()),
@@ -446,6 +497,8 @@ EXAMPLES = (
         sdk_javascript(),
         {"UserMetadata": {"Customer": "Amazon"}},
     ),
+    Example("HLS, thumbnails and MP4, QVBR", "aws-doc-sdk-examples, javav2 CreateJob.java", sdk_java()),
+    Example("One MP4, hardly described", "AWS Step Functions Developer Guide, createJob.sync", step_functions()),
     Example(
         "HLS, MP4 and thumbnails",
         "aws-media-services-simple-vod-workflow, 7-MediaConvertJobLambda/job.json",

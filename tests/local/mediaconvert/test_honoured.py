@@ -65,10 +65,14 @@ CASES = [
     ),
     (lambda job: video(job)["VideoDescription"].update(Sharpness=20), f"{OUTPUT}.VideoDescription.Sharpness: 20 {NOT}"),
     (
-        lambda job: video(job).update(NameModifier="_$dt$"),
-        f"{OUTPUT}.NameModifier: _$dt$ {NOT} (honoured: any without $)",
+        lambda job: video(job).update(NameModifier="_$w$"),
+        f"{OUTPUT}.NameModifier: $w$ {NOT} (honoured: $dt$, $d$, $t$, $fn$)",
     ),
-    (lambda job: video(job).update(Extension="mp5"), f"{OUTPUT}.Extension: mp5 {NOT}"),
+    (lambda job: video(job).update(Extension="mp5"), f"{OUTPUT}.Extension: mp5 {NOT} outside file groups"),
+    (
+        lambda job: capture(job).update(Extension="png"),
+        f"OutputGroups[1].Outputs[0].Extension: png {NOT} for captures (honoured: jpg)",
+    ),
     (
         lambda job: cmaf(job).update(Encryption={"EncryptionMethod": "SAMPLE_AES"}),
         f"OutputGroups[0].OutputGroupSettings.CmafGroupSettings.Encryption {NOT}",

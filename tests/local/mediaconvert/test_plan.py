@@ -18,6 +18,7 @@ from pipeline.local.mediaconvert.plan import plan_job
 from pipeline.local.mediaconvert.planned import JobRefused, Picture
 from pipeline.local.mediaconvert.probe import AudioTrack, SourceFacts, VideoTrack
 from tests.local.mediaconvert.films import captures, job, movie, rung, sound
+from tests.local.mediaconvert.test_probe import facts, stream
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -329,3 +330,14 @@ def test_a_track_that_is_not_there_is_refused():
     settings["Inputs"][0]["AudioSelectors"]["Audio Selector 1"]["Tracks"] = [2]
     with pytest.raises(JobRefused, match=r"Audio track \[2\] not found in input container"):
         plan_job(settings, source())
+
+
+def test_a_source_whose_pixels_are_not_square_wants_par_control_specified():
+    output = rung("_a", 320, 180)
+    settings = output["VideoDescription"]["CodecSettings"]["H264Settings"]
+    anamorphic = facts(stream(sample_aspect_ratio="4:3", duration="4"))
+    plan_job(job(output), anamorphic)
+    settings["ParControl"] = "INITIALIZE_FROM_SOURCE"
+    plan_job(job(output), facts(stream(duration="4")))
+    with pytest.raises(JobRefused, match=r"1040: .*ParControl INITIALIZE_FROM_SOURCE.* are 4:3; set SPECIFIED, 1:1"):
+        plan_job(job(output), anamorphic)
