@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.media import boxes as named
 from tests.lint.hls import FRAME, jpeg_size
-from tests.lint.presentation import NAMESPACE, Init, Presentation, fragments, read_init
+from tests.lint.presentation import NAMESPACE, Init, Presentation, fragments, presented, read_init
 
 #: The schema's order of children, as far as these films use them.
 CHILDREN = {
@@ -131,11 +131,7 @@ def timelines_are_those_of_the_segments(film: Presentation) -> Iterator[str]:
         template = one.find(f"{NAMESPACE}SegmentTemplate")
         scale = Fraction(init.timescale, int(template.get("timescale", 1)))
         offset = int(template.get("presentationTimeOffset", 0))
-        facts = []
-        for segment in segments:
-            start = segment[0].start - init.skipped
-            end = start + sum(fragment.duration for fragment in segment)
-            facts.append((max(0, start), end - max(0, start)))
+        facts = presented(init, segments)
         claims = [((start - offset) * scale, ticks * scale) for start, ticks in timeline(template)]
         if claims != facts:
             at = next(
@@ -167,10 +163,8 @@ def _tracks(film: Presentation) -> Iterator[tuple[Any, Init, list[Any]]]:
 
 def named_segments(film: Presentation, template: Any, count: int) -> list[str]:
     first = int(template.get("startNumber", 1))
-    pattern = re.sub(
-        r"\$Number%0(\d+)d\$", r"{0:0\1d}", template.get("media", "").replace("{", "{{").replace("}", "}}")
-    )
-    return [film.beside_mpd(pattern.format(number)) for number in range(first, first + count)]
+    before, width, after = re.fullmatch(r"(.*)\$Number(?:%0(\d+)d)?\$(.*)", template.get("media", "")).groups()
+    return [film.beside_mpd(f"{before}{number:0{width or 1}d}{after}") for number in range(first, first + count)]
 
 
 def every_segment_is_there_and_named(film: Presentation) -> Iterator[str]:
@@ -222,7 +216,7 @@ def bandwidths_keep_the_buffer_full(film: Presentation) -> Iterator[str]:
     ahead = _seconds(film.mpd.get("minBufferTime", "PT0S"))
     for one, init, segments in _tracks(film):
         paths = named_segments(film, one.find(f"{NAMESPACE}SegmentTemplate"), len(segments))
-        starts = [Fraction(max(0, segment[0].start - init.skipped), init.timescale) for segment in segments]
+        starts = [Fraction(start, init.timescale) for start, _ in presented(init, segments)]
         bits = [len(film.bytes(path)) * 8 for path in paths]
         for first, last in itertools.combinations_with_replacement(range(len(bits)), 2):
             line = int(one.get("bandwidth", 0)) * (starts[last] - starts[first] + ahead)

@@ -11,7 +11,7 @@ import functools
 import posixpath
 import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 from urllib.parse import unquote
@@ -136,6 +136,7 @@ class Fragment:
     sync: bool
     data_at: int  # of the first sample, counted from the moof
     default_base_is_moof: bool
+    offset_of_first: int  # composition offset: how long after its decode time the first sample is shown
 
     @property
     def duration(self) -> int:
@@ -173,7 +174,12 @@ def _fragment(data: bytes, offset: int) -> Fragment:
         sync=not first_flags & 0x10000,
         data_at=data_at,
         default_base_is_moof=bool(flags & 0x020000),
+        offset_of_first=_signed(column[0x800][0]) if 0x800 in column and trun[0] else column.get(0x800, (0,))[0],
     )
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 32) if value >> 31 else value
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,15 +225,22 @@ class Rendition:
 
     @property
     def seconds(self) -> list[Fraction]:
-        """What each segment presents: the first begins where the edit list says."""
-        ticks = [sum(fragment.duration for fragment in segment) for segment in self.segments]
-        ticks[0] -= self.init.skipped
-        return [Fraction(one, self.init.timescale) for one in ticks]
+        return [Fraction(ticks, self.init.timescale) for _, ticks in presented(self.init, self.segments)]
 
     @property
     def starts(self) -> list[int]:
         """Presentation time of each segment, in ticks."""
-        return [max(0, segment[0].start - self.init.skipped) for segment in self.segments]
+        return [start for start, _ in presented(self.init, self.segments)]
+
+
+def presented(init: Init, segments: Sequence[Sequence[Fragment]]) -> list[tuple[int, int]]:
+    """When each segment is shown and how long, in ticks, after the edit list: what lies before it is not shown."""
+    found = []
+    for segment in segments:
+        start = segment[0].start + segment[0].offset_of_first - init.skipped
+        ticks = sum(fragment.duration for fragment in segment)
+        found.append((max(0, start), ticks + min(0, start)))
+    return found
 
 
 class Presentation:

@@ -12,7 +12,7 @@ Our own packager, and not a ready one, each of which was tried on the same encod
   first I-frame of each segment, sound with DEFAULT=NO, text playlists that end with the last cue, and a BANDWIDTH below
   AVERAGE-BANDWIDTH where segments are unequal.
 - ffmpeg's muxers: the average as BANDWIDTH, or the peak without the sound; no AVERAGE-BANDWIDTH, FRAME-RATE or
-  INDEPENDENT-SEGMENTS; I-frame playlists that list whole segments; captions 67 ms late; the priming of the sound lost.
+  INDEPENDENT-SEGMENTS; a wall clock in every film; I-frame playlists that list whole segments; captions 67 ms late.
 
 This one is exact to the tick, cuts while the encoder writes and copies no media; a two-hour film in six renditions
 costs it a second of CPU and 40 MiB. Sound is cut where the picture is cut: at the packet nearest to each boundary.
