@@ -19,7 +19,18 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.mediaconvert import budget, cmaf, extras, ffmpeg, hdr, loudness, manifests, remux
+from pipeline.local.mediaconvert import (
+    abr,
+    budget,
+    cmaf,
+    extras,
+    ffmpeg,
+    hdr,
+    loudness,
+    manifests,
+    pictures,
+    remux,
+)
 from pipeline.local.mediaconvert.hls_ts import HlsPackager
 from pipeline.local.mediaconvert.manifests import PackagedAudio, PackagedCaptions, PackagedTiles, PackagedVideo
 from pipeline.local.mediaconvert.plan import UNKNOWN_DURATION_SECONDS
@@ -50,6 +61,18 @@ class EngineFailed(Exception):
     def __init__(self, code: int, message: str, detail: str = "") -> None:
         super().__init__(f"{code}: {message}")
         self.code, self.message, self.detail = code, message, detail
+
+
+def cost_at_720p(facts: SourceFacts, work: Path) -> float:
+    """What automated ABR chooses by, from probe encodes; 0 for a film without a picture."""
+    if not facts.video:
+        return 0.0
+    finished = ffmpeg.transcode(abr.probe_arguments(facts, pictures.SOURCE), work, abr.LIMITS)
+    if finished.returncode == 0:
+        sizes = [(work / file).stat().st_size for file, _ in abr.samples(facts)]
+        return abr.cost_at_720p(facts, sizes)
+    _check_exit(finished, facts)
+    return 0.0
 
 
 def analyse(analysis: Analysis, facts: SourceFacts, work: Path) -> dict[Any, loudness.Measured]:

@@ -286,6 +286,25 @@ GROUP = _under(
     Row("Name", ANY, "kept and shown"),
     Row("CustomName", ANY, "kept and shown"),
     *_under(
+        "AutomatedEncodingSettings.AbrSettings",
+        Row("MaxAbrBitrate", ANY, "the cap of the largest rendition; 8 Mb/s when left out"),
+        Row("MinAbrBitrate", ANY, "the cap of the smallest, where the film costs more; 600 kb/s when left out"),
+        Row("MaxRenditions", ANY, "15 when left out"),
+        Row("MaxQualityLevel", ANY, "QVBR levels are 8 from 720 lines on and 7 below, and never above this"),
+        Row("Rules[].Type", ANY, "each kind once"),
+        *(
+            Row(f"Rules[].{rule}.{side}", ANY, "sizes to choose from, to include, or to stay above")
+            for rule in (
+                "AllowedRenditions[]",
+                "ForceIncludeRenditions[]",
+                "MinTopRenditionSize",
+                "MinBottomRenditionSize",
+            )
+            for side in ("Width", "Height")
+        ),
+        Row("Rules[].AllowedRenditions[].Required", ANY, "ENABLED: always made"),
+    ),
+    *_under(
         "OutputGroupSettings",
         Row(
             "Type",

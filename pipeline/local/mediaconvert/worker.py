@@ -96,7 +96,7 @@ def do_job(request: Mapping[str, Any], mouth: Mouth) -> None:
     # Half a second of imports and one of the engine's first start pass beside each other.
     engine_check = threading.Thread(target=_try_engine, daemon=True)
     engine_check.start()
-    from pipeline.local.mediaconvert import engine, needs, pictures, plan, probe, transfer
+    from pipeline.local.mediaconvert import abr, engine, needs, pictures, plan, probe, transfer
 
     client = transfer.s3_client(request.get("endpoint_url"), request.get("region") or "us-east-1")
     url = settings["Inputs"][0]["FileInput"]
@@ -108,6 +108,8 @@ def do_job(request: Mapping[str, Any], mouth: Mouth) -> None:
     facts = probe.read_facts(scratch / pictures.SOURCE, url)
     mouth.say(type="input", inputDetails=[input_details(facts, url)])
     cpus = os.cpu_count() or 1
+    if abr.wanted(settings):
+        settings = abr.decided(settings, facts, engine.cost_at_720p(facts, scratch))
     analysis = plan.analysis_of(settings, facts, cpus)
     measured = engine.analyse(analysis, facts, scratch) if analysis else {}
     planned = plan.plan_job(settings, facts, cpus, measured)

@@ -82,8 +82,8 @@ CASES = [
         "OutputGroups[0].OutputGroupSettings.CmafGroupSettings.SegmentControl: SINGLE_FILE",
     ),
     (
-        lambda job: job["OutputGroups"][0].update(AutomatedEncodingSettings={"AbrSettings": {}}),
-        f"OutputGroups[0].AutomatedEncodingSettings {NOT}",
+        lambda job: job["OutputGroups"][0].update(Dummy={"AbrSettings": {}}),
+        f"OutputGroups[0].Dummy {NOT}",
     ),
     (
         lambda job: aac(job).update(CodecProfile="XHE"),
