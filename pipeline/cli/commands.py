@@ -52,7 +52,9 @@ def up(console: Console, home: Path, options: argparse.Namespace) -> int:
 def _started(console: Console, home: Path, options: argparse.Namespace, attach: bool) -> Iterator[World]:
     with contextlib.ExitStack() as running:
         with console.status("starting the pipeline on this machine"):
-            world = running.enter_context(open_world(home, options.port, options.edge_port, attach))
+            world = running.enter_context(
+                open_world(home, options.port, options.edge_port, attach, dict(options.context))
+            )
         yield world
 
 

@@ -32,6 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
         return USAGE if isinstance(error, NotAFile) or type(error).__name__ in _USAGE_ERRORS else FAILED
 
 
+def _option(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not OPTION=VALUE")
+    return name, value
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vod",
@@ -65,6 +72,15 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--port", type=int, help="port of the AWS endpoint (default 4566, or the next free one)")
         command.add_argument(
             "--edge-port", type=int, help="port of the CloudFront stand-in (default 8080, or the next free one)"
+        )
+        command.add_argument(
+            "-c",
+            "--context",
+            metavar="OPTION=VALUE",
+            type=_option,
+            action="append",
+            default=[],
+            help="an option of the deployment, such as profile=hevc-hdr (docs/configuration.md lists them)",
         )
     _add_mediaconvert(commands)
     _add_operations(commands)

@@ -12,7 +12,7 @@ import functools
 import json
 import os
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +101,14 @@ def _client(service: str, endpoint_url: str) -> Any:
 
 
 @contextlib.contextmanager
-def open_world(home: Path, port: int | None, edge_port: int | None, attach: bool) -> Iterator[World]:
-    """A running stack: an attached one where `vod up` serves this home, else a new one that ends with the block."""
-    running = _running(home) if attach and port is None and edge_port is None else None
+def open_world(
+    home: Path, port: int | None, edge_port: int | None, attach: bool, context: Mapping[str, str] | None = None
+) -> Iterator[World]:
+    """A running stack: an attached one where `vod up` serves this home, else a new one that ends with the block.
+
+    context: options of the deployment (docs/configuration.md); they, and ports, ask for a stack of one's own.
+    """
+    running = _running(home) if attach and port is None and edge_port is None and not context else None
     if running:
         yield running
         return
@@ -111,7 +116,7 @@ def open_world(home: Path, port: int | None, edge_port: int | None, attach: bool
     from pipeline.local.stack import Stack  # the emulators take a second to import; not for --help
 
     player_build.build(home)
-    with Stack.start(home, port=port, edge_port=edge_port) as stack:
+    with Stack.start(home, port=port, edge_port=edge_port, context=context) as stack:
         yield World(stack.endpoint_url, stack.delivery_url, dict(stack.outputs))
 
 
