@@ -102,6 +102,7 @@ class ReportSettings(Settings):
     table: str
     sources_bucket: str
     stack: str
+    archive_tag: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pipeline.aws.table import AssetTable
 from pipeline.media import errors, playback
 from pipeline.media.asset import Upload
 from pipeline.media.keys import receipt_key
-from pipeline.settings import ReportSettings
+from pipeline.settings import NONE, ReportSettings
 
 
 @handles_faults
@@ -26,7 +26,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     receipt = _published(upload, event, settings) if "playback" in event else _superseded(upload, event, settings)
     key = receipt_key(upload.key)
     objects.write_json(settings.sources_bucket, key, receipt)
+    if "playback" in event:
+        _archive(upload, settings.archive_tag)
     return {"status": receipt["status"], "receipt": key}
+
+
+def _archive(upload: Upload, tag: str) -> None:
+    """Mark the published source for the bucket's archive rule. A tag, not a copy: that would be another upload."""
+    if tag != NONE and upload.version_id:
+        name, _, value = tag.partition("=")
+        objects.tag(upload.bucket, upload.key, upload.version_id, name, value)
 
 
 def _published(upload: Upload, event: dict[str, Any], settings: ReportSettings) -> dict[str, Any]:

@@ -171,6 +171,15 @@ def _delete(bucket: str, found: list[dict[str, str]]) -> None:
         raise ClientError({"Error": refused}, "DeleteObjects")
 
 
+def tag(bucket: str, key: str, version_id: str, name: str, value: str) -> None:
+    """Put a tag on one version, beside those it has. S3 has only whole sets of tags, of ten at most."""
+    s3, which = client("s3"), {"Bucket": bucket, "Key": key, "VersionId": version_id}
+    there = {each["Key"]: each["Value"] for each in s3.get_object_tagging(**which)["TagSet"]}
+    if there.get(name) != value:
+        tags = [{"Key": each, "Value": said} for each, said in {**there, name: value}.items()]
+        s3.put_object_tagging(**which, Tagging={"TagSet": tags})
+
+
 def read_start(bucket: str, key: str, length: int) -> bytes:
     """Up to `length` first bytes. Raises OutputMissing with the object's name."""
     return read_part(bucket, key, 0, length)

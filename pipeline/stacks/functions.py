@@ -30,6 +30,7 @@ from pipeline.stacks import grants
 from pipeline.stacks.configuration import Configuration
 from pipeline.stacks.naming import named
 from pipeline.stacks.staging import staged
+from pipeline.stacks.storage import ARCHIVE_TAG
 from pipeline.stacks.transcode import Transcode
 
 MEDIACONVERT = "mediaconvert.amazonaws.com"
@@ -166,9 +167,15 @@ def steps(world: World) -> list[Row]:
         Row(
             "report",
             "Writes the receipt beside the upload",
-            settings.ReportSettings(table=table, sources_bucket=sources, stack=Aws.STACK_NAME),
+            settings.ReportSettings(
+                table=table, sources_bucket=sources, stack=Aws.STACK_NAME, archive_tag=_archive_tag(w.configuration)
+            ),
             60,
-            (grants.records(w.table, "Get", "Query", "Update"), grants.write_receipts(w.sources)),
+            (
+                grants.records(w.table, "Get", "Query", "Update"),
+                grants.write_receipts(w.sources),
+                *([grants.tag_uploads(w.sources)] if w.configuration.archive_sources != "never" else []),
+            ),
         ),
         Row(
             "reject",
@@ -183,6 +190,10 @@ def steps(world: World) -> list[Row]:
             ),
         ),
     ]
+
+
+def _archive_tag(configuration: Configuration) -> str:
+    return settings.NONE if configuration.archive_sources == "never" else "=".join(ARCHIVE_TAG)
 
 
 def answers(

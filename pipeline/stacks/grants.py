@@ -70,6 +70,12 @@ def write_receipts(sources: s3.IBucket) -> iam.PolicyStatement:
     return allow(["s3:PutObject"], [sources.arn_for_objects(f"{keys.RECEIPTS}*")])
 
 
+def tag_uploads(sources: s3.IBucket) -> iam.PolicyStatement:
+    """Tags of versions: S3 tells "Object Tags Added" of them, which starts nothing."""
+    actions = ["s3:GetObjectVersionTagging", "s3:PutObjectVersionTagging"]
+    return allow(actions, [sources.arn_for_objects(f"{keys.UPLOADS}*")])
+
+
 def probe_sources() -> iam.PolicyStatement:
     """Probe knows no resources; what it may read is what its caller may read."""
     return allow(["mediaconvert:Probe"], ["*"])

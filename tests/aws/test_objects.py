@@ -135,3 +135,18 @@ def test_a_pointer_that_was_deleted_meanwhile_is_contended(aws):
     client("s3").delete_object(Bucket=OUTPUTS, Key="a/x/index.m3u8")
     with pytest.raises(PointerContended):
         replace("two", etag)
+
+
+def test_a_tag_stands_beside_those_that_were_there():
+    s3 = client("s3")
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(Bucket=BUCKET, Key="uploads/f.mp4", Body=b"x", Tagging="team=news")["VersionId"]
+    newer = s3.put_object(Bucket=BUCKET, Key="uploads/f.mp4", Body=b"y")["VersionId"]
+    objects.tag(BUCKET, "uploads/f.mp4", version, "vod-archive", "yes")
+    objects.tag(BUCKET, "uploads/f.mp4", version, "vod-archive", "yes")
+    tags = {
+        each: s3.get_object_tagging(Bucket=BUCKET, Key="uploads/f.mp4", VersionId=each)["TagSet"]
+        for each in (version, newer)
+    }
+    assert {each["Key"]: each["Value"] for each in tags[version]} == {"team": "news", "vod-archive": "yes"}
+    assert tags[newer] == []

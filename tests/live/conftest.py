@@ -7,6 +7,8 @@ One embedded stack at a time: pytest finishes with one parameter of a package's 
 
 from __future__ import annotations
 
+import functools
+import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,6 +16,8 @@ from pathlib import Path
 
 import boto3
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pipeline.cli.world import World
 from pipeline.local.stack import Emulators, Stack
@@ -22,8 +26,11 @@ from tests.live.place import Account, Place
 LIVE = os.environ.get("VOD_LIVE")
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 
-#: All that an owner may bring along: buckets with a life of their own, a name, a key, sites that embed films.
+#: All that an owner may bring along: buckets with a life of their own, viewers of his choice, a name, a key, sites that
+#: embed films. The public keys' file is named when it has been made.
 OWNERS = {
+    "playback": "private",
+    "signing_secret": "vod/films",
     "sources_bucket": "the-owners-films",
     "outputs_bucket": "the-owners-streams",
     "kms_key": "arn:aws:kms:us-east-1:123456789012:key/12345678-1234-1234-1234-123456789012",
@@ -60,7 +67,10 @@ def _embedded(name: str, closing: ExitStack, home: Path) -> list[Place]:
     if name == "default":
         stacks = {"default": closing.enter_context(Stack.start(home, 0, 0))}
     elif name == "owners":
-        stacks = {"owners": closing.enter_context(Stack.start(home, 0, 0, context=OWNERS, before=_owners_buckets))}
+        public, private = _key_pair(home)
+        options = {**OWNERS, "signing_public_keys": str(public)}
+        before = functools.partial(_owners_things, private)
+        stacks = {"owners": closing.enter_context(Stack.start(home, 0, 0, context=options, before=before))}
     else:
         test = closing.enter_context(Stack.start(home, 0, 0, context={"env": "test"}))
         stacks = {"test": test, "prod": test.beside({"env": "prod"}, 0)}
@@ -70,8 +80,18 @@ def _embedded(name: str, closing: ExitStack, home: Path) -> list[Place]:
     ]
 
 
-def _owners_buckets(emulators: Emulators) -> None:
-    """Two buckets as an owner has them: with a policy, and one with a notification of his own."""
+def _key_pair(folder: Path) -> tuple[Path, str]:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem, spki = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    (folder / "films.pub.pem").write_bytes(key.public_key().public_bytes(pem, spki))
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return folder / "films.pub.pem", private.decode()
+
+
+def _owners_things(private_key: str, emulators: Emulators) -> None:
+    """The secret, and two buckets as an owner has them: with a policy, and one with a notification of his own."""
+    secret = json.dumps({"private_key": private_key, "login_secret": "the owner's login and the issuer share this"})
+    emulators.client("secretsmanager").create_secret(Name=OWNERS["signing_secret"], SecretString=secret)
     s3, sqs = emulators.client("s3"), emulators.client("sqs")
     for bucket in (OWNERS["sources_bucket"], OWNERS["outputs_bucket"]):
         s3.create_bucket(Bucket=bucket)

@@ -49,6 +49,22 @@ def test_what_is_not_served_is_not_there(published: list[tuple[Place, Result]]) 
         assert place.status_of(f"w/{film.asset_id}/{film.version}-r1/streams.json") in (403, 404)
 
 
+def test_a_private_film_is_for_those_who_were_let_in(published: list[tuple[Place, Result]]) -> None:
+    for place, film in published:
+        seen = place.status_of(f"a/{film.asset_id}/index.m3u8", anonymous=True)
+        assert seen == (403 if place.private else 200)
+
+
+def test_a_published_source_is_marked_for_the_archive(published: list[tuple[Place, Result]]) -> None:
+    """Where the deployment archives: the version is tagged, and the tag starts nothing."""
+    place, film = published[0]
+    if place.name != "owners":
+        pytest.skip("this configuration archives nothing")
+    tags = place.world.client("s3").get_object_tagging(Bucket=OWNERS["sources_bucket"], Key=film.film.key)["TagSet"]
+    assert tags == [{"Key": "vod-archive", "Value": "yes"}]
+    assert len(place.executions_of(film.asset_id)) == 1
+
+
 def test_a_second_upload_keeps_the_url_and_the_old_version(
     published: list[tuple[Place, Result]], film_folder: Path
 ) -> None:

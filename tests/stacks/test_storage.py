@@ -55,6 +55,17 @@ def test_published_sources_are_archived_by_their_tag(resources_with: Callable[..
     assert not {"ExpirationInDays", "NoncurrentVersionExpiration"} & rule.keys()
 
 
+def test_only_an_owner_who_archives_has_published_sources_tagged(
+    resources: dict[str, Any], resources_with: Callable[..., dict[str, Any]]
+) -> None:
+    def said(found: dict[str, Any]) -> tuple[str, bool]:
+        tag = found["ReportFunction"]["Properties"]["Environment"]["Variables"]["VOD_ARCHIVE_TAG"]
+        return tag, "s3:PutObjectVersionTagging" in json.dumps(statements_of(found, "ReportFunctionRole"))
+
+    assert said(resources) == ("none", False)
+    assert said(resources_with(archive_sources="deep-archive", archive_after_days="7")) == ("vod-archive=yes", True)
+
+
 def test_old_sources_go_when_the_owner_says_when(resources_with: Callable[..., dict[str, Any]]) -> None:
     rule = rules_of(resources_with(old_sources_days="90"), "Sources")["ExpireOldSources"]
     assert (rule["Prefix"], rule["NoncurrentVersionExpiration"]) == ("uploads/", {"NoncurrentDays": 90})
