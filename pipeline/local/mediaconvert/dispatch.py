@@ -6,7 +6,7 @@ order. One lock guards it all; a job's own thread reads its worker and changes t
 
 A job says what it needs of the disk before it fetches its source and again before it encodes; one that the disk cannot
 hold beside the others ends in ERROR 1507. Two jobs at once on two cores take as much CPU time as one after the other
-(53 and 53 s, measured) and twice the memory, and the first of them is ready half as soon: so one runs on two cores.
+(53 and 53 s, measured), the memory of both, and the first of them is ready later: so one runs on two cores.
 
 A cancelled job is CANCELED at once and keeps its place among the running until its process has gone. A worker that
 dies makes its job an ERROR 1999 that says how it died; nothing is retried, as in AWS. Finished jobs are kept, the

@@ -892,8 +892,8 @@ below see the result. AWS's own `System-` templates and presets are not here.
 costs nothing and keeps AWS's rules: its slots are its ConcurrentJobs, they never become fewer, and it cannot be
 deleted. The account's policy ends a job in 3457 where it says `S3Inputs: DISALLOWED`.
 
-**Disk and memory.** On two cores one job runs at a time: two at once take as much CPU time, twice the memory, and the
-first is ready half as soon. A job's Messages.Info says how much disk and memory it needs; one that the disk cannot hold
+**Disk and memory.** On two cores one job runs at a time: two at once take as much CPU time, the memory of both, and
+the first is ready later. A job's Messages.Info says how much disk and memory it needs; one that the disk cannot hold
 beside the running ones ends in ERROR 1507 before it is encoded, one that may fill it goes on with a Messages.Warning.
 
 **Acceleration** is answered and changes no speed: a job that AWS could not accelerate ends in ERROR 1041 when it asks
