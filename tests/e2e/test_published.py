@@ -12,6 +12,8 @@ import pytest
 from pipeline.local.mediaconvert.ffmpeg import ffprobe_path
 from tests.e2e import films
 from tests.e2e.conftest import Pipeline
+from tests.lint import rules
+from tests.lint.presentation import Presentation
 
 HAPPY_PATH = [
     "Ingest upload",
@@ -53,6 +55,15 @@ def test_viewers_get_playlists_segments_and_the_page(pipeline: Pipeline, plain):
     assert b"<html" in pipeline.get(f"?asset={plain.asset_id}")
     poster = json.loads(pipeline.get(f"a/{plain.asset_id}/asset.json"))["poster"]
     assert pipeline.get(f"a/{plain.asset_id}/{poster}").startswith(b"\xff\xd8\xff")
+
+
+def test_what_viewers_get_passes_the_lint(pipeline: Pipeline, plain):
+    store, bucket = pipeline.world.client("s3"), pipeline.world.outputs["OutputsBucket"]
+    folder = f"a/{plain.asset_id}/"
+    pages = store.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=folder)
+    keys = [item["Key"] for page in pages for item in page["Contents"]]
+    files = {key.removeprefix(folder): store.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+    assert rules.check(Presentation(files, "index.m3u8", "index.mpd")) == []
 
 
 def test_somebody_elses_player_reads_the_stream(pipeline: Pipeline, plain):

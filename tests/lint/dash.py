@@ -14,8 +14,8 @@ from tests.lint.presentation import NAMESPACE, Init, Presentation, fragments, pr
 
 #: The schema's order of children, as far as these films use them.
 CHILDREN = {
-    "MPD": ("Period",),
-    "Period": ("AdaptationSet",),
+    "MPD": ("BaseURL", "Period"),
+    "Period": ("BaseURL", "AdaptationSet"),
     "AdaptationSet": (
         "AudioChannelConfiguration", "EssentialProperty", "SupplementalProperty", "Label", "Accessibility", "Role",
         "SegmentTemplate", "Representation",

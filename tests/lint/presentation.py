@@ -319,4 +319,6 @@ class Presentation:
         return [one for one in self.mpd.iter(f"{NAMESPACE}AdaptationSet") if kind in (None, one.get("contentType"))]
 
     def beside_mpd(self, uri: str) -> str:
-        return _beside(self.mpd_path or "", uri)
+        """A path by an MPD's URI, with the BaseURL of the whole MPD where it has one."""
+        base = self.mpd.find(f"{NAMESPACE}BaseURL")
+        return _beside(self.mpd_path or "", ("" if base is None else base.text) + uri)

@@ -139,7 +139,7 @@ What the local MediaConvert packages is read back by programs that share nothing
 of the browser tests, and a lint of our own (`tests/lint`) for what parsers and players let pass. The lint reads
 playlists, the MPD, and the boxes of every segment. Each of its rules has a case that breaks it
 (`tests/lint/test_rules.py`), and films of every kind that the engine makes pass all of them
-(`tests/lint/test_films.py`).
+(`tests/lint/test_films.py`), as does what viewers get at the end of the whole path (`tests/e2e/test_published.py`).
 
 This page is generated: `python -m tests.lint.rules > docs/conformance.md`. "Apple" is the HLS Authoring Specification
 for Apple Devices, by its numbers.
