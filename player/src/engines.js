@@ -73,13 +73,14 @@ async function openHls(video, url, report) {
 function hlsErrors(Hls, hls, report) {
   let recovered = false;
   return async (_, problem) => {
-    if (!problem.fatal) return;
+    // Not only a fatal one: hls.js would try all other qualities first, and they are refused as well.
     if (problem.response?.code === 403) {
       if (!(await report.admitted())) return report.failed("forbidden", problem.details);
       if (problem.details.startsWith("manifest")) hls.loadSource(hls.url);
       else hls.startLoad();
       return;
     }
+    if (!problem.fatal) return;
     if (problem.type === Hls.ErrorTypes.MEDIA_ERROR && !recovered) {
       recovered = true;
       hls.recoverMediaError();

@@ -10,14 +10,14 @@ import { Session } from "./session.js";
 import { NOTICES, facts } from "./words.js";
 
 const LONGEST_WAIT_S = 20;
-const MOST_ADMISSIONS = 3; // a film that is refused although there are new cookies is not asked for again and again
+const MOST_ADMISSIONS = 3; // a minute: a film that is refused although there are new cookies is not asked for for ever
 const query = new URLSearchParams(location.search);
 const part = (name) => document.querySelector(`[data-part="${name}"]`);
 const stage = part("stage");
 const video = part("video");
 const controls = new Controls(stage, video);
 
-const vod = (window.vod = { state: "loading", asset: null, kind: null, engine: null, error: null, video, retries: 0, admissions: 0 });
+const vod = (window.vod = { state: "loading", asset: null, kind: null, engine: null, error: null, video, retries: 0, admissions: [] });
 
 function show(state, asset, detail) {
   vod.state = state;
@@ -99,7 +99,6 @@ async function start(kind, addresses, position) {
   vod.kind = kind;
   document.body.dataset.player = kind;
   const failed = (state, reason) => stop(state, reason, () => start(kind, addresses, video.currentTime || position));
-  const admitted = async () => ++vod.admissions <= MOST_ADMISSIONS && (await vod.session.open()).state === "open";
   try {
     vod.engine = await open(kind, video, addresses, { changed: () => controls.refresh(), failed, admitted });
   } catch (error) {
@@ -110,6 +109,17 @@ async function start(kind, addresses, position) {
   if (position) video.currentTime = position;
   // Browsers only let a film with sound start after the viewer has done something; then the big button is there.
   await video.play().catch(() => {});
+}
+
+// Sound and picture are refused in the same moment, and their engine reports both: one answer serves them.
+function admitted() {
+  vod.admitting ??= admit().finally(() => setTimeout(() => { vod.admitting = null; }, 1000));
+  return vod.admitting;
+}
+
+async function admit() {
+  vod.admissions = [...vod.admissions, Date.now()].filter((at) => at > Date.now() - 60000);
+  return vod.admissions.length <= MOST_ADMISSIONS && (await vod.session.open()).state === "open";
 }
 
 // Playback could not go on: keep the film's place, say so over the picture, offer to go on from there.

@@ -43,7 +43,7 @@ const players = {
     player.initialize(video, url, true);
   },
   async "video.js"(url) {
-    const options = { muted: true, html5: { vhs: { overrideNative: true, bandwidth: LOW_BPS, enableLowInitialPlaylist: true } } };
+    const options = { muted: true, html5: { vhs: { overrideNative: true, bandwidth: LOW_BPS, enableLowInitialPlaylist: true, limitRenditionByPlayerDimensions: false } } };
     const player = videojs(video, options);
     // Its buffer keeps its own size: with less in it than its low water line it never chooses a better quality.
     player.on("error", () => seen.errors.push(`video.js ${player.error().message}`));
