@@ -99,8 +99,8 @@ async function openShaka(video, url, report) {
   await player.attach(video);
   player.configure({ abr: { restrictToElementSize: true }, streaming: { bufferBehind: 60 } });
   for (const name of ["adaptation", "variantchanged", "trackschanged", "audiotrackchanged"]) player.addEventListener(name, report.changed);
-  player.addEventListener("error", (event) => reportShaka(event.detail, player, url, report));
-  player.load(url).then(report.changed, (error) => reportShaka(error, player, url, report));
+  player.addEventListener("error", (event) => reportShaka(event.detail, player, video, url, report));
+  player.load(url).then(report.changed, (error) => reportShaka(error, player, video, url, report));
   return {
     name: "Shaka Player",
     qualities: () => shakaQualities(player),
@@ -131,13 +131,20 @@ function chooseShaka(player, id) {
   player.selectVariantTrack(sameSound[0] || tracks.find((track) => track.videoId === id), true);
 }
 
-async function reportShaka(error, player, url, report) {
+async function reportShaka(error, player, video, url, report) {
   const { Category, Code } = window.shaka.util.Error;
   if (error.code === Code.LOAD_INTERRUPTED || error.severity === window.shaka.util.Error.Severity.RECOVERABLE) return;
   if (error.code === Code.BAD_HTTP_STATUS && error.data[1] === 403) {
     if (!(await report.admitted())) return report.failed("forbidden", `shaka ${error.code}`);
-    if (player.getAssetUri() && player.getManifest()) player.retryStreaming();
-    else player.load(url).then(report.changed, (again) => reportShaka(again, player, url, report));
+    // Loaded anew, at its place: retryStreaming() goes on with the init segment that was refused.
+    if (player.loadingAnew) return; // picture and sound were refused, and both said so
+    player.loadingAnew = true;
+    const paused = video.paused;
+    const failed = await player.load(url, video.currentTime || null).then(() => null, (again) => again);
+    player.loadingAnew = false;
+    if (failed) return reportShaka(failed, player, video, url, report);
+    report.changed();
+    if (!paused) video.play().catch(() => {});
     return;
   }
   report.failed(error.category === Category.NETWORK ? "network" : "playback", `shaka ${error.code}`);
