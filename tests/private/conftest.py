@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pipeline.cli.world import World
+from pipeline.local.home import default_home
+from pipeline.local.player_build import build
 from pipeline.local.stack import Emulators, Stack
 from pipeline.media.admission import token
 from tests.e2e import films
@@ -70,6 +72,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     def owners_secret(emulators: Emulators) -> None:
         emulators.client("secretsmanager").create_secret(Name=SECRET, SecretString=value)
 
+    build(default_home())  # the page as it is now
     home = tmp_path_factory.mktemp("home")
     with Stack.start(home, 0, 0, context=options, before=owners_secret) as stack:
         pipeline = Pipeline(World(stack.endpoint_url, stack.delivery_url, dict(stack.outputs)), stack)
