@@ -16,6 +16,7 @@ from typing import Any
 from pipeline.aws import reading
 from pipeline.cli.operate import command, place
 from pipeline.cli.world import World
+from pipeline.media import errors
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _AGE = re.compile(r"(\d+)([smhd])")
@@ -108,6 +109,8 @@ def _tell_explained(told: dict[str, Any]) -> list[str]:
             f"  evidence  {json.dumps(error.get('evidence', {}), ensure_ascii=False)}",
             f"  fix       {error.get('fix')}",
         ]
+    if error.get("code") in errors.CODES:
+        lines.append(f"  more      {errors.page_of(error['code'])}")
     for step in told["failed_attempts"]:
         lines.append(
             f"  {step['state']} failed {step['failed_attempts']} times, last: {step['error']}: {step['cause']}"

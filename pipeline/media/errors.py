@@ -26,90 +26,271 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class Code:
-    """What is true of every error with this code. kind is one of input, config, service, policy."""
+    """What is true of every error with this code; docs/errors.md is made of it.
+
+    kind is one of input, config, service, policy; owner, who acts: uploader, operator, developer or nobody. cause is
+    one sentence or two, shows says what the evidence holds, fix what to do.
+    """
 
     kind: str
     retryable: bool
+    owner: str
+    cause: str
+    shows: str
     fix: str
 
 
 CODES: dict[str, Code] = {
-    "INPUT_MISSING": Code("input", False, "Upload the file again; it was deleted before it could be read."),
-    "INPUT_EMPTY": Code("input", False, "The file has no bytes. Upload it again and check the size afterwards."),
-    "INPUT_NOT_A_FILM": Code("input", False, "Upload the film itself, as MP4, MOV, MKV, WebM, MPEG-TS, AVI or MXF."),
-    "INPUT_NO_PICTURE": Code("input", False, "Export the film with its video track and upload that file."),
-    "INPUT_NO_SOUND": Code("input", False, "Export the film with its sound and upload that file."),
-    "INPUT_CODEC_UNSUPPORTED": Code("input", False, "Export the film as H.264, HEVC or ProRes and upload that file."),
+    "INPUT_MISSING": Code(
+        kind="input",
+        retryable=False,
+        owner="uploader",
+        cause="The upload was deleted before it could be read.",
+        shows="`bucket` and `key` where it was looked for",
+        fix="Upload the file again.",
+    ),
+    "INPUT_EMPTY": Code(
+        kind="input",
+        retryable=False,
+        owner="uploader",
+        cause="The object has no bytes: an upload that broke off at once, or a placeholder.",
+        shows="`key` of the upload",
+        fix="Upload the file again and check its size afterwards.",
+    ),
+    "INPUT_NOT_A_FILM": Code(
+        kind="input",
+        retryable=False,
+        owner="uploader",
+        cause="The file cannot be opened as any container of films, or holds no track of picture or sound.",
+        shows="what was read of the container, or MediaConvert's own words in `probe`",
+        fix="Upload the film itself, as MP4, MOV, MKV, WebM, MPEG-TS, AVI or MXF.",
+    ),
+    "INPUT_NO_PICTURE": Code(
+        kind="input",
+        retryable=False,
+        owner="uploader",
+        cause="The file has no picture, and the profile in use does not publish sound alone.",
+        shows="`container` and `audio_tracks`; or the number of MediaConvert's error",
+        fix="Export the film with its video track and upload that file.",
+    ),
+    "INPUT_NO_SOUND": Code(
+        kind="input",
+        retryable=False,
+        owner="uploader",
+        cause="The file has no sound, and the profile in use publishes sound alone.",
+        shows="`container`",
+        fix="Export the film with its sound and upload that file.",
+    ),
+    "INPUT_CODEC_UNSUPPORTED": Code(
+        kind="input",
+        retryable=False,
+        owner="uploader",
+        cause="Picture or sound is in a codec, or a variant of one, that cannot be decoded.",
+        shows="the track as the file describes it, `dolby_vision_profile`, or MediaConvert's own words in `probe`",
+        fix="Export the film as H.264, HEVC or ProRes and upload that file.",
+    ),
     "INPUT_TRUNCATED": Code(
-        "input", False, "The file breaks off. Upload it again, whole; if it still fails, export it again."
+        kind="input",
+        retryable=False,
+        owner="uploader",
+        cause="The file ends before its contents do: the upload or the export broke off.",
+        shows="`probe` or `mediaconvert_error_code`: what MediaConvert met at the end of the file",
+        fix="The file breaks off. Upload it again, whole; if it still fails, export it again.",
     ),
     "INPUT_UNREADABLE": Code(
-        "input",
-        False,
-        "Play the file to its end on your computer. If it plays, upload it again; if not, export it again.",
+        kind="input",
+        retryable=False,
+        owner="uploader",
+        cause=(
+            "The file could not be decoded to its end, and not at a second attempt either; or its picture is stored in"
+            " a way that cannot be shown upright."
+        ),
+        shows="`mediaconvert_error_code` and `job_id`; or `rotation`, `interlaced` and `chroma`",
+        fix="Play the file to its end on your computer. If it plays, upload it again; if not, export it again.",
     ),
     "INPUT_CAPTIONS_UNREADABLE": Code(
-        "input", False, "Save the captions as SubRip (.srt) or WebVTT (.vtt) in UTF-8 and upload the film again."
+        kind="input",
+        retryable=False,
+        owner="uploader",
+        cause=(
+            "Not one caption could be read in a caption file. The film is published without it; this stands among the "
+            "receipt's warnings."
+        ),
+        shows="`file`, its number of `lines`, and the `first_warnings` with their line numbers",
+        fix="Save the captions as SubRip (.srt) or WebVTT (.vtt) in UTF-8 and upload the film again.",
     ),
-    "POLICY_TOO_SHORT": Code("policy", False, "Upload a film of at least a tenth of a second."),
+    "POLICY_TOO_SHORT": Code(
+        kind="policy",
+        retryable=False,
+        owner="uploader",
+        cause="The film is shorter than the shortest that players can show.",
+        shows="`duration_ms`",
+        fix="Upload a film of at least a tenth of a second.",
+    ),
     "POLICY_TOO_LONG": Code(
-        "policy", False, "Cut the film into parts, or ask the owner of this pipeline to raise the limit."
+        kind="policy",
+        retryable=False,
+        owner="uploader",
+        cause="The film is longer than this pipeline accepts.",
+        shows="`duration_ms`",
+        fix="Cut the film into parts, or ask the owner of this pipeline to raise the limit.",
     ),
     "POLICY_PICTURE_SIZE": Code(
-        "policy", False, "Export the film with a picture between 32 and 8192 pixels on each side."
+        kind="policy",
+        retryable=False,
+        owner="uploader",
+        cause=(
+            "The picture is too small or too large to be encoded, or so wide or tall that its smaller renditions would"
+            " be."
+        ),
+        shows="`width` and `height` in pixels",
+        fix="Export the film with a picture between 32 and 8192 pixels on each side.",
     ),
-    "SOURCE_SUPERSEDED": Code("policy", False, "Nothing to do: a newer upload of the same key takes its place."),
-    "RUN_CANCELLED": Code("policy", False, "Somebody cancelled this run; `vod retry` starts the next one."),
-    "ASSET_REMOVED": Code("policy", False, "The asset was deleted after this upload; upload the film again."),
+    "SOURCE_SUPERSEDED": Code(
+        kind="policy",
+        retryable=False,
+        owner="nobody",
+        cause="The same key was uploaded again while this upload was under way, or a newer one is published already.",
+        shows=(
+            "`this_version` and `current_version` of the object, or `this`: the upload's place in the order of uploads"
+        ),
+        fix="Nothing to do: a newer upload of the same key takes its place.",
+    ),
+    "RUN_CANCELLED": Code(
+        kind="policy",
+        retryable=False,
+        owner="nobody",
+        cause="An operator cancelled this run before it was published, or a later run of the same upload has begun.",
+        shows="`run`, or `this`: the upload's place in the order of uploads",
+        fix="Somebody cancelled this run; `vod retry` starts the next one.",
+    ),
+    "ASSET_REMOVED": Code(
+        kind="policy",
+        retryable=False,
+        owner="uploader",
+        cause="The asset was deleted while this upload, made before the deletion, was under way.",
+        shows="`this`: the upload's place in the order of uploads",
+        fix="The asset was deleted after this upload; upload the film again.",
+    ),
     "ROLLED_BACK": Code(
-        "policy", False, "Nothing to do: an older version was chosen; `vod rollback` can go forwards too."
+        kind="policy",
+        retryable=False,
+        owner="nobody",
+        cause="This run was published once, and an operator has since let an older version play.",
+        shows="`this`: the upload's place in the order of uploads",
+        fix="Nothing to do: an older version was chosen; `vod rollback` can go forwards too.",
     ),
     "SERVICE_THROTTLED": Code(
-        "service", True, "Wait: the step is tried again. If it stays, look at the service's quotas and health page."
+        kind="service",
+        retryable=True,
+        owner="nobody",
+        cause="An AWS service asked to be called less often, did not answer, or had a fault of its own.",
+        shows="`operation`: the call that was refused",
+        fix="Wait: the step is tried again. If it stays, look at the service's quotas and health page.",
     ),
-    "POINTER_CONTENDED": Code("service", True, "Wait: the step is tried again."),
+    "POINTER_CONTENDED": Code(
+        kind="service",
+        retryable=True,
+        owner="nobody",
+        cause="Another run, a rollback or a deletion wrote the same record or object at the same moment.",
+        shows="`key` of the object and `reason`, or the record",
+        fix="Wait: the step is tried again.",
+    ),
     "TRANSCODE_INTERRUPTED": Code(
-        "service",
-        True,
-        "The next attempt starts by itself. If all fail, read the job's messages in MediaConvert under the id in the "
-        "evidence.",
+        kind="service",
+        retryable=True,
+        owner="operator",
+        cause=(
+            "MediaConvert ended the job with an error of its own that may pass, or with a number that is not known "
+            "here."
+        ),
+        shows="`mediaconvert_error_code`, `job_id` and `queue`",
+        fix=(
+            "The next attempt starts by itself. If all fail, read the job's messages in MediaConvert under the id in "
+            "the evidence."
+        ),
     ),
     "TRANSCODE_FAILED": Code(
-        "service",
-        False,
-        "Read the job's messages in MediaConvert under the id in the evidence, then redrive the execution.",
+        kind="service",
+        retryable=False,
+        owner="operator",
+        cause="MediaConvert refused the job, or ended it with an error that does not pass by itself.",
+        shows="`job_id` and `queue`, or `role` and the API's `error`",
+        fix="Read the job's messages in MediaConvert under the id in the evidence, then redrive the execution.",
     ),
     "TRANSCODE_CANCELED": Code(
-        "service", False, "Somebody cancelled the job. Redrive the execution to start the next attempt."
+        kind="service",
+        retryable=False,
+        owner="operator",
+        cause="Somebody cancelled the job in MediaConvert, outside this pipeline.",
+        shows="`job_id` and `queue`",
+        fix="Somebody cancelled the job. Redrive the execution to start the next attempt.",
     ),
     "TRANSCODE_NOT_ALLOWED": Code(
-        "config",
-        False,
-        "Give the MediaConvert role access to both buckets (error 14xx tells which), then redrive the execution.",
+        kind="config",
+        retryable=False,
+        owner="operator",
+        cause="MediaConvert may not read the sources, write the outputs or use the queue or a key.",
+        shows="`mediaconvert_error_code` and `job_id`, or `role` and the API's `error`",
+        fix="Give the MediaConvert role access to both buckets (error 14xx tells which), then redrive the execution.",
     ),
     "TRANSCODE_SETTINGS": Code(
-        "config",
-        False,
-        "MediaConvert refuses these job settings; compare them with the golden files in tests/media/golden, mend the "
-        "planner and start the upload again.",
+        kind="config",
+        retryable=False,
+        owner="developer",
+        cause="MediaConvert calls the job's settings wrong: they do not fit each other or this film.",
+        shows="`mediaconvert_error_code` and `job_id`, or `role` and the API's `error`",
+        fix=(
+            "MediaConvert refuses these job settings; compare them with the golden files in tests/media/golden, mend "
+            "the planner and start the upload again."
+        ),
     ),
     "OUTPUT_MISSING": Code(
-        "service",
-        False,
-        "Run `vod retry`, which encodes anew; if the object is missing again, read the job's messages in MediaConvert.",
+        kind="service",
+        retryable=False,
+        owner="operator",
+        cause="The job ended well, and something that it was told to write is not there.",
+        shows="the `object`, `playlist` or `manifest`, and what was `expected`",
+        fix=(
+            "Run `vod retry`, which encodes anew; if the object is missing again, read the job's messages in "
+            "MediaConvert."
+        ),
     ),
     "OUTPUT_WRONG": Code(
-        "service", False, "Compare the object in the evidence with the plan; `vod retry` encodes it anew."
+        kind="service",
+        retryable=False,
+        owner="operator",
+        cause=(
+            "Something that the job wrote is not what it was told to write: a duration, a size, a codec, a broken file."
+        ),
+        shows="the `object`, `playlist` or `manifest`, with both values where two disagree",
+        fix="Compare the object in the evidence with the plan; `vod retry` encodes it anew.",
     ),
     "PLAN_IMPOSSIBLE": Code(
-        "config", False, "Keep the source's facts from the execution's state and mend the planner."
+        kind="config",
+        retryable=False,
+        owner="developer",
+        cause=(
+            "The planner met a film or a profile that it cannot make a job of: a bug, or a deployment with a broken "
+            "profiles.toml."
+        ),
+        shows="none: the source's facts are in the execution's state",
+        fix="Keep the source's facts from the execution's state and mend the planner.",
     ),
     "SERVICE_ERROR": Code(
-        "service",
-        False,
-        "Read the failed state's error and cause in the execution's history, then redrive the execution.",
+        kind="service",
+        retryable=False,
+        owner="operator",
+        cause="Something that is none of ours went wrong: AWS's own error, a time limit, or a bug in a function.",
+        shows="`error`: its name as Step Functions has it",
+        fix="Read the failed state's error and cause in the execution's history, then redrive the execution.",
     ),
 }
+
+
+def page_of(code: str) -> str:
+    """Where in this repository's documentation a code is explained."""
+    return f"docs/errors.md#{code.lower()}"
 
 
 class VodError(Exception):

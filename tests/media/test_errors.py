@@ -67,7 +67,18 @@ def test_every_code_says_what_kind_it_is_and_what_to_do(code):
     assert known.kind in ("input", "config", "service", "policy")
     assert known.fix.endswith(".") and known.fix[0].isupper() and len(known.fix) < 200
     if known.kind in ("input", "policy"):
-        assert not re.search(r"MediaConvert|execution|redrive", known.fix), "content teams read this"
+        assert not re.search(r"MediaConvert|execution|redrive", known.fix + known.cause), "content teams read this"
+
+
+@pytest.mark.parametrize("code", errors.CODES)
+def test_every_code_says_why_it_happens_what_its_evidence_is_and_who_acts(code):
+    known = errors.CODES[code]
+    assert known.cause.endswith(".") and known.cause[0].isupper() and known.cause not in known.fix
+    assert known.shows and not known.shows.endswith(".")
+    assert known.owner in ("uploader", "operator", "developer", "nobody")
+    assert known.kind != "input" or known.owner == "uploader"
+    assert known.kind != "config" or known.owner in ("operator", "developer")
+    assert known.owner != "nobody" or known.retryable or known.kind == "policy", "something failed and nobody acts"
 
 
 def test_retryable_means_that_the_state_machine_retries_the_class():
