@@ -23,10 +23,10 @@ is wrong with this film), `code`, `class`, `retryable`, `evidence` (the facts), 
 
 | class | whose matter it is | what becomes of the upload |
 |---|---|---|
-| `input` | the uploader's: something is wrong with the file | rejected; the execution ends green |
-| `policy` | nobody's, or the uploader's: a rule of this pipeline or a person decided | rejected or superseded; ends green |
-| `config` | an operator's: a permission, a setting, a profile | failed: the box is red until somebody acts |
-| `service` | AWS's; an operator's where waiting does not help | tried again, then failed: the box is red |
+| `input` | the uploader's: something is wrong with the file | rejected, ends green |
+| `policy` | nobody's or the uploader's: a rule or a person decided | rejected or superseded, ends green |
+| `config` | an operator's: a permission, a setting, a profile | failed, the box is red |
+| `service` | AWS's; an operator's where waiting does not help | tried again, then failed, the box is red |
 
 An operator's way from an alarm to one of these is in the [runbook](runbook.md). This page is generated from
 [pipeline/media/errors.py](../pipeline/media/errors.py): `VOD_UPDATE_DOCS=1 pytest tests/docs`.
