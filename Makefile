@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 VOD_HOME ?= .vod
 OUT ?= cdk.out
 
-.PHONY: help demo test chaos fuzz lint synth player setup setup-dev lock clean
+.PHONY: help demo test chaos fuzz bench lint synth player setup setup-dev lock clean
 
 help:
 	@echo "make demo          put a 20-second film through the pipeline on this machine (ONCE=1: exit when it has ended)"
 	@echo "make test          run the tests"
 	@echo "make chaos         200 uploads under injected faults, and a look whether every promise was kept (N=, SEED=)"
 	@echo "make fuzz          300 films damaged at random, each must end as it should (N=, SEED=, FILM=)"
+	@echo "make bench         the encoder against x264 alone, one ffmpeg a rendition, and Shaka Streamer (SOURCE=, SECONDS=, ROUNDS=)"
 	@echo "make synth         write the CloudFormation template to cdk.out (OUT=DIR: elsewhere; CONTEXT=\"-c env=prod\")"
 	@echo "make lint          read the code as ruff does"
 	@echo "make lock          pin again what requirements*.in ask for"
@@ -29,6 +30,9 @@ chaos: setup player
 
 fuzz: setup-dev
 	$(BIN)/python -m tests.local.mediaconvert.fuzz --films $(or $(N),300) $(if $(SEED),--seed $(SEED)) $(if $(FILM),--film $(FILM))
+
+bench: $(VENV)/.ready-bench
+	$(BIN)/python -m bench $(if $(SOURCE),--source $(SOURCE)) $(if $(SECONDS),--seconds $(SECONDS)) --rounds $(or $(ROUNDS),3)
 
 lint: setup-dev
 	$(BIN)/ruff check .
@@ -59,10 +63,14 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
 	@touch $@
 
+$(VENV)/.ready-bench: $(VENV)/.ready-dev requirements-bench.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-bench.txt
+	@touch $@
+
 lock: $(VENV)/.uv
-	for file in requirements requirements-dev requirements-uv; do \
+	for file in requirements requirements-dev requirements-uv requirements-bench; do \
 	  $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header $$file.in -o $$file.txt || exit 1; \
 	done
 
 clean:
-	rm -rf $(VENV) $(VOD_HOME) cdk.out player/node_modules player/dist *.egg-info .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VOD_HOME) cdk.out player/node_modules player/dist *.egg-info .pytest_cache .ruff_cache .bench fuzz.failures

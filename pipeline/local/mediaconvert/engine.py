@@ -153,6 +153,9 @@ def _check_exit(finished: ffmpeg.Finished, facts: SourceFacts) -> None:
         raise EngineFailed(1999, "The transcoder ran out of memory", detail)
     if "not on whitelist" in detail or "Decoder not found" in detail:
         raise EngineFailed(1030, "The input's codec is not a supported input codec", detail)
+    if "Changing audio frame properties on the fly is not supported" in detail:
+        code, message = NO_SOUND_DECODED
+        raise EngineFailed(code, f"{message}: its channels or sample rate change in mid-film", detail)
     if finished.returncode in (INVALID_DATA, TOO_MANY_ERRORS) or "received no packets" in detail:
         raise _undecodable(facts, finished)
     raise EngineFailed(1999, f"The transcoder ended with status {finished.returncode}", detail)

@@ -80,6 +80,7 @@ def test_nothing_decoded_is_an_error():
             "good",
         ),
         (ended("[aist#0:1] Decode error rate 1 exceeds maximum", returncode=69), 0, 1092, "audio streams"),
+        (ended("Changing audio frame properties on the fly is not supported", returncode=234), 0, 1092, "in mid-film"),
         (ended("[out#0] at least one of its streams received no packets", returncode=234), 0, 1020, "good frames"),
         (ended("Cannot allocate memory", returncode=1), 0, 1999, "out of memory"),
         (ended("[in#0] Error during demuxing: Cannot allocate memory", returncode=69), 0, 1075, "asks for more memory"),
