@@ -1,4 +1,4 @@
-"""Golden jobs that the local engine does not do yet, each with the reason. Empty when it does all that we plan.
+"""Golden jobs that the tests do not put through the local engine yet, each with the reason.
 
 The planner's jobs are MediaConvert's; a profile that needs one of these works in AWS, and on a laptop is refused by
 CreateJob with the setting's path.
@@ -7,5 +7,5 @@ CreateJob with the setting's path.
 from __future__ import annotations
 
 PENDING: dict[str, str] = {
-    "per-title": "AutomatedEncodingSettings",
+    "per-title": "honoured, but the tests' stand-in film is smaller than the ladder, and nothing is enlarged",
 }
