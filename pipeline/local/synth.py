@@ -194,9 +194,11 @@ def _prune(cache: Path, keep: Path) -> None:
 
 
 def _remove_older(out: Path) -> None:
-    """Another environment's files, which would otherwise lie beside ours."""
-    for path in (*out.glob(f"*{TEMPLATE}"), *out.glob(f"*{MANIFEST}")):
-        path.unlink()
+    """Another environment's files, which lie beside those that were just written."""
+    for kind in (TEMPLATE, MANIFEST):
+        *older, _ = sorted(out.glob(f"*{kind}"), key=lambda path: path.stat().st_mtime_ns)
+        for path in older:
+            path.unlink()
 
 
 def _remove_older_assets(out: Path, assembly: Assembly) -> None:
@@ -229,8 +231,8 @@ def main() -> None:
     options = parser.parse_args()
     out = options.out.absolute()
     bundle.page_files()  # says what is missing in one line, before CDK says it in forty
-    _remove_older(out)
     run_app(out, dict(pair.split("=", 1) for pair in options.context))
+    _remove_older(out)
     assembly = read(out)
     _remove_older_assets(out, assembly)
     print(f"{assembly.template_path}: {len(assembly.template['Resources'])} resources")

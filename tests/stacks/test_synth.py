@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -162,3 +163,12 @@ def test_the_structure_hash_is_steady() -> None:
     begin = time.perf_counter()
     assert synth.structure_hash() == synth.structure_hash()
     assert time.perf_counter() - begin < 1
+
+
+def test_another_environments_files_go_when_ours_are_written(tmp_path: Path) -> None:
+    for moment, name in enumerate(("Vod-test", "Vod-prod")):
+        for kind in (synth.TEMPLATE, synth.MANIFEST):
+            (tmp_path / f"{name}{kind}").write_text("{}")
+            os.utime(tmp_path / f"{name}{kind}", (moment, moment))
+    synth._remove_older(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Vod-prod.assets.json", "Vod-prod.template.json"]
