@@ -195,7 +195,7 @@ def _vmaf(rung: Path, film: Path, video: dict[str, Any], seconds: float) -> floa
     size, rate = f"{video['width']}:{video['height']}", video["avg_frame_rate"]
     with tempfile.NamedTemporaryFile(suffix=".json") as log:
         graph = (
-            f"[1:v]setpts=PTS-STARTPTS,fps={rate}:start_time=0,scale={size}:flags=bicubic,setsar=1,format=yuv420p[r];"
+            f"[1:v]fps={rate}:start_time=0,scale={size}:flags=bicubic,setsar=1,format=yuv420p[r];"
             f"[0:v]setpts=PTS-STARTPTS,format=yuv420p[d];"
             f"[d][r]libvmaf=n_threads=2:n_subsample=3:log_fmt=json:log_path={log.name}"
         )
