@@ -233,7 +233,12 @@ def _played(world: World, result: Result) -> dict[str, str]:
         )
         for player in watching.ENGINES:
             try:
-                found = watching.watch(browser.new_page(), film, player, min(3, (result.duration_ms or 0) / 2000))
+                page = browser.new_page()
+                if not result.renditions:  # sound alone
+                    watching.open_film(page, film, player)
+                    seen[player] = f"sound, {watching.seen(page)['audio']} bytes decoded"
+                    continue
+                found = watching.watch(page, film, player, min(3, (result.duration_ms or 0) / 2000))
                 seen[player] = f"{found['width']}x{found['height']}, {found['frames']} frames"
             except (AssertionError, Error) as problem:
                 seen[player] = f"NO: {str(problem)[:200]}"
