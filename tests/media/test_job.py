@@ -21,7 +21,6 @@ from pipeline.media.profiles import Profile
 from pipeline.media.source import Source
 from tests.media.films import OUTPUTS, data, picture, ratio, sound, source, upload
 from tests.media.mediaconvert import broken
-from tests.media.pending import PENDING
 
 GOLDEN = Path(__file__).parent / "golden"
 PROFILES = profiles.load()
@@ -191,16 +190,12 @@ def test_mediaconvert_takes_every_job(name):
     assert broken(request_of(name), FILMS[name][0].container) == []
 
 
-@pytest.mark.parametrize("name", [name for name in FILMS if name not in PENDING])
+@pytest.mark.parametrize("name", FILMS)
 def test_the_local_mediaconvert_honours_every_setting(name):
     honoured = pytest.importorskip("pipeline.local.mediaconvert.honoured")
     rules = pytest.importorskip("pipeline.local.mediaconvert.rules")
     assert [str(violation) for violation in rules.violations(request_of(name))] == []
     assert honoured.refusals(request_of(name)) == []
-
-
-def test_what_is_pending_is_planned():
-    assert PENDING.keys() <= FILMS.keys()
 
 
 # What we promise -----------------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from tests.local.mediaconvert import captioned
 from tests.local.mediaconvert.films import X264, make
 from tests.local.mediaconvert.test_worker import request
 from tests.local.mediaconvert.tiny_s3 import TinyS3
-from tests.media.pending import PENDING
 
 GOLDEN = Path(__file__).parents[2] / "media" / "golden"
 TONE = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration={seconds}")
@@ -31,6 +30,7 @@ X265 = ("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le", "-
 WIDE = ("-color_primaries", "bt2020", "-colorspace", "bt2020nc")
 PQ, HLG = (*WIDE, "-color_trc", "smpte2084"), (*WIDE, "-color_trc", "arib-std-b67")
 CAPTIONED = ("a.ts",)
+PER_TITLE = "per-title"
 
 #: What ffmpeg is told, so that the stand-in is the kind of film that the settings were planned for.
 FILMS = {
@@ -58,7 +58,7 @@ FILMS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.json") if path.stem not in PENDING))
+@pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.json") if path.stem != PER_TITLE))
 def test_the_engine_does_what_the_planner_wrote(name: str, tmp_path: Path):
     settings = json.loads((GOLDEN / f"{name}.json").read_text())
     said, store = _done(settings, FILMS[name], tmp_path)
@@ -76,12 +76,26 @@ def test_the_engine_does_what_the_planner_wrote(name: str, tmp_path: Path):
             _check_streams(group, store)
 
 
-def _done(settings: dict, film: tuple[str, ...], folder: Path) -> tuple[list[dict], TinyS3]:
+def test_the_engine_chooses_the_renditions_of_a_per_title_job(tmp_path: Path):
+    settings = json.loads((GOLDEN / f"{PER_TITLE}.json").read_text())
+    said, _ = _done(settings, FILMS[PER_TITLE], tmp_path, "1920x1080")  # nothing is enlarged
+    assert said[-1]["type"] == "complete", said[-1]
+    (rules,) = [
+        group["AutomatedEncodingSettings"]["AbrSettings"]
+        for group in settings["OutputGroups"]
+        if "AutomatedEncodingSettings" in group
+    ]
+    streams = said[-1]["output_group_details"][0]["outputDetails"]
+    heights = [output["videoDetails"]["heightInPx"] for output in streams if "videoDetails" in output]
+    assert 1 < len(heights) <= rules["MaxRenditions"] and max(heights) <= 1080 and heights == sorted(heights)[::-1]
+
+
+def _done(settings: dict, film: tuple[str, ...], folder: Path, size: str = "320x180") -> tuple[list[dict], TinyS3]:
     file, *arguments = film
     if film is CAPTIONED:
         source = captioned.h264(folder / file, [], seconds=0.6)
     else:
-        source = make(folder / file, *arguments, size="320x180", rate="25", seconds=0.6)
+        source = make(folder / file, *arguments, size=size, rate="25", seconds=0.6)
     store = TinyS3()
     try:
         store.put(settings["Inputs"][0]["FileInput"].removeprefix("s3://"), source.read_bytes())
