@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 CODE = (
     "lambdas",
+    "prices.toml",
     "profiles.toml",
     "pipeline/__init__.py",
     "pipeline/settings.py",
