@@ -14,10 +14,10 @@ from pipeline.aws.faults import handles_faults
 from pipeline.aws.table import AssetTable
 from pipeline.media import keys
 from pipeline.media.asset import Upload
-from pipeline.media.errors import SourceRejected, SourceSuperseded
+from pipeline.media.captions import MOST_SIDECARS
+from pipeline.media.errors import SourceSuperseded
+from pipeline.media.source import require_bytes
 from pipeline.settings import IngestSettings
-
-_MOST_CAPTIONS = 40
 
 
 @handles_faults
@@ -25,8 +25,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     settings = IngestSettings.from_env()
     upload = Upload.from_state(event["upload"])
     size = objects.require_current(upload)
-    if size == 0:
-        raise SourceRejected("INPUT_EMPTY", f"{keys.file_name(upload.key)} is empty: 0 bytes", {"key": upload.key})
+    require_bytes(upload.key, size)
     title = keys.title(upload.key)
     table = AssetTable(settings.table)
     table.open_asset(upload, title)
@@ -34,8 +33,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         raise SourceSuperseded("RUN_CANCELLED", "this run was cancelled, or a later one has begun", {"run": upload.run})
     pointers.show(settings.outputs_bucket, upload, title, "processing")
     captions = _captions(upload)
-    left_out = len(captions) - _MOST_CAPTIONS
-    return {"title": title, "captions": captions[:_MOST_CAPTIONS], "captions_left_out": max(0, left_out)}
+    left_out = len(captions) - MOST_SIDECARS
+    return {"title": title, "captions": captions[:MOST_SIDECARS], "captions_left_out": max(0, left_out)}
 
 
 def _captions(upload: Upload) -> list[dict[str, Any]]:

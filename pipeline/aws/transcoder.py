@@ -25,9 +25,9 @@ from pipeline.aws.clients import client
 from pipeline.aws.faults import code_of, is_passing
 from pipeline.aws.table import AssetTable
 from pipeline.media.asset import Upload
-from pipeline.media.errors import ServiceThrottled, SourceUnreadable, TranscodeFailed
+from pipeline.media.errors import ServiceThrottled, TranscodeFailed
 from pipeline.media.reconcile import ALIVE
-from pipeline.media.source import unreadable_code
+from pipeline.media.source import unreadable
 from pipeline.settings import NONE, TranscodeSettings
 
 _LOOK_UP = "Look the error up in MediaConvert's API Reference under CreateJob, mend it, then redrive the execution."
@@ -69,8 +69,7 @@ def probe(url: str) -> dict[str, Any]:
         # 422 is the documented answer for a file that was recognised and is malformed (API Reference, "Probe").
         if is_passing(error) or code_of(error) not in ("UnprocessableEntityException", "BadRequestException"):
             raise
-        message = error.response["Error"].get("Message", "")
-        raise SourceUnreadable(unreadable_code(message), message, {"probe": message}) from error
+        raise unreadable(error.response["Error"].get("Message", "")) from error
 
 
 def transcode(

@@ -82,9 +82,22 @@ def _parser() -> argparse.ArgumentParser:
             default=[],
             help="an option of the deployment, such as profile=hevc-hdr (docs/configuration.md lists them)",
         )
+    _add_check(commands)
     _add_mediaconvert(commands)
     _add_operations(commands)
     return parser
+
+
+def _add_check(commands: Any) -> None:
+    check = commands.add_parser(
+        "check",
+        help="say what the pipeline would do with films, without sending them: verdict, renditions, changes, price",
+        epilog="exit status: 0 all would be taken, 3 some would be rejected, 1 some would fail, 2 no such file",
+    )
+    check.add_argument("films", nargs="+", metavar="FILE", help="film files; captions beside them are read as well")
+    check.add_argument("--profile", default="default", metavar="NAME", help="a profile of profiles.toml (default)")
+    check.add_argument("--json", action="store_true", help="print one JSON object per film on standard output")
+    check.set_defaults(command=_check)
 
 
 def _add_mediaconvert(commands: Any) -> None:
@@ -220,6 +233,12 @@ def _up(options: argparse.Namespace, console: Console) -> int:
     return up(console, default_home(), options)
 
 
+def _check(options: argparse.Namespace, console: Console) -> int:
+    from pipeline.cli.check import check
+
+    return check(options, console)
+
+
 def _mediaconvert(options: argparse.Namespace, console: Console) -> int:
     from pipeline.cli.mediaconvert import serve
 
@@ -245,7 +264,15 @@ def _users_mistakes() -> tuple[type[Exception], ...]:
 
 
 #: Of the errors below, those that a better command line would have avoided.
-_USAGE_ERRORS = ("NothingByThatName", "NotUnderUploads", "QueueUnclear", "NotConfirmed", "KeyNotMade", "NotAnAssetId")
+_USAGE_ERRORS = (
+    "NothingByThatName",
+    "NotUnderUploads",
+    "QueueUnclear",
+    "NotConfirmed",
+    "KeyNotMade",
+    "NotAnAssetId",
+    "NoSuchProfile",
+)
 
 #: Modules that take long to import name their errors here; one that was never imported cannot have raised.
 _LAZY_ERRORS = {
@@ -254,6 +281,7 @@ _LAZY_ERRORS = {
     "pipeline.aws.playback": ("SecretNotUsable",),
     "pipeline.aws.replay": ("ReplayRefused",),
     "pipeline.bundle": ("PlayerNotBuilt",),
+    "pipeline.cli.check": ("NoSuchProfile",),
     "pipeline.cli.life": ("KeyNotMade", "NotConfirmed", "PlaybackIsPublic"),
     "pipeline.cli.mediaconvert": ("QueueUnclear",),
     "pipeline.cli.operate": ("OperationFailed",),

@@ -25,6 +25,8 @@ from pipeline.media.manifest import CaptionTrack
 
 #: Ten times what the words of the longest film need.
 MOST_BYTES = 4 * 1024 * 1024
+#: Of one film: more do not fit into the state of an execution, whose keys may have 1,024 bytes each.
+MOST_SIDECARS = 40
 _MOST_WARNINGS = 50
 _MOST_REPORTED = 5
 _ARROW = r"\s*(?:[-\u2013\u2014]{1,3}>|\u2192)"

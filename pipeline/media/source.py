@@ -18,7 +18,8 @@ import dataclasses
 from fractions import Fraction
 from typing import Any, Self
 
-from pipeline.media.errors import SourceRejected
+from pipeline.media.errors import SourceRejected, SourceUnreadable
+from pipeline.media.keys import file_name
 from pipeline.media.languages import three_letters
 
 #: Containers that carry sound; a video track in one of them is the cover picture.
@@ -38,6 +39,17 @@ _REASONS = (
     ("no moov box", "INPUT_TRUNCATED"),
     ("end of file", "INPUT_TRUNCATED"),
 )
+
+
+def require_bytes(key: str, size: int) -> None:
+    """Raises SourceRejected where an upload is an object without content. size in bytes."""
+    if size == 0:
+        raise SourceRejected("INPUT_EMPTY", f"{file_name(key)} is empty: 0 bytes", {"key": key})
+
+
+def unreadable(message: str) -> SourceUnreadable:
+    """The error of a file that MediaConvert's Probe could not read, made of its message."""
+    return SourceUnreadable(unreadable_code(message), message, {"probe": message})
 
 
 def unreadable_code(message: str) -> str:

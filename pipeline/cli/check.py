@@ -1,0 +1,213 @@
+"""`vod check FILE...`: what the pipeline would say to these films, without sending them anywhere.
+
+In: files, and a profile's name. Out: for each film a verdict, with what would be published, what would be changed and
+what encoding would cost; exit status 0 when all would be taken, 3 when some would be rejected, 1 when the planner knew
+no plan. What can go wrong: `NoSuchProfile`, and what films.py says of a path.
+
+The rules are the pipeline's own functions: `require_bytes` of Ingest, the local Probe and `Source.from_probe`, the
+planner's `plan_for`, the captions' `parse`. Probe reads a file's headers and first pictures: damage in the middle is
+found when the film is encoded, and an answer here does not promise that there is none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from pipeline.cli.films import Film, films_from
+from pipeline.local.mediaconvert.probe import ProbeRefused, probe_file
+from pipeline.media import captions, errors, job, keys, price, profiles
+from pipeline.media.asset import Upload
+from pipeline.media.changes import changes
+from pipeline.media.source import Source, require_bytes, unreadable
+
+#: Buckets have no names before there is a pipeline, and no rule looks at them.
+_SOURCES, _OUTPUTS = "sources", "outputs"
+OK, REJECTED, NO_PLAN = "ok", "rejected", "no plan"
+_STATUS = {OK: 0, NO_PLAN: 1, REJECTED: 3}
+
+
+class NoSuchProfile(Exception):
+    """profiles.toml has no profile of this name, or cannot be read; the message says which, or where it is wrong."""
+
+
+def check(options: argparse.Namespace, console: Console) -> int:
+    """The command: one verdict after the other, or with --json one object to a line on standard output."""
+    profile = _profile(options.profile)
+    worst = 0
+    for film in films_from(options.films):
+        report = report_on(film, profile)
+        if options.json:
+            print(json.dumps(report), flush=True)  # ASCII: a file's name need not be UTF-8
+        else:
+            _print(console, report)
+        worst = max(worst, _STATUS[report["verdict"]])
+    return worst
+
+
+def _profile(name: str) -> profiles.Profile:
+    try:
+        known = profiles.load()
+    except profiles.ProfilesBroken as error:
+        raise NoSuchProfile(str(error)) from error
+    if name not in known:
+        raise NoSuchProfile(f"there is no profile {name!r}; there are {', '.join(known)}")
+    return known[name]
+
+
+# --- the verdict -----------------------------------------------------------------------------------------------------
+
+
+def report_on(film: Film, profile: profiles.Profile) -> dict[str, Any]:
+    """{file, key, title, profile, verdict, error}, and for a film that would be taken {source, renditions, audio,
+    captions, thumbnails, download, changes, warnings, price}. What each holds is what the state of an execution holds.
+    """
+    head = {"file": str(film.path), "key": film.key, "title": keys.title(film.key), "profile": profile.name}
+    upload = _upload(film)
+    try:
+        require_bytes(upload.key, upload.size)
+        source = Source.from_probe(_probe(film.path, upload.url), keys.file_name(upload.key))
+        plan = job.plan_for(upload, source, _OUTPUTS, profile)
+    except errors.SourceRejected as error:
+        return {**head, "verdict": REJECTED, "error": error.as_dict()}
+    except errors.VodError as error:
+        return {**head, "verdict": NO_PLAN, "error": error.as_dict()}
+    planned = plan.as_state()
+    sidecars = [_caption(path, key, film.key, source.duration_ms) for path, key in film.sidecars]
+    return {
+        **head,
+        "verdict": OK,
+        "error": None,
+        "source": source.as_state(),
+        "renditions": planned["rungs"],
+        "audio": planned["audio"],
+        "captions": [*planned["captions"], *sidecars[: captions.MOST_SIDECARS]],
+        "thumbnails": planned["thumbnails"],
+        "download": plan.download is not None,
+        "changes": list(changes(source, plan)),
+        "warnings": [*source.warnings, *plan.warnings, *_left_out(sidecars)],
+        "price": _price(plan, source.duration_ms).as_dict(),
+    }
+
+
+def _upload(film: Film) -> Upload:
+    """The upload that this file would be; of its ids only those that depend on its name are its own."""
+    return Upload(
+        bucket=_SOURCES,
+        key=film.key,
+        version_id=None,
+        etag="",
+        size=film.path.stat().st_size,
+        order="",
+        asset_id=keys.asset_id(_SOURCES, film.key),
+        version=keys.version(None, "", ""),
+    )
+
+
+def _probe(path: Path, url: str) -> dict[str, Any]:
+    """As the service answers, and as its client understands a refusal (pipeline.aws.transcoder.probe)."""
+    try:
+        return probe_file(path.resolve(), url)
+    except ProbeRefused as refused:
+        raise unreadable(str(refused)) from refused
+
+
+def _caption(path: Path, key: str, film_key: str, duration_ms: int) -> dict[str, Any]:
+    parts = keys.caption_parts(film_key, key)
+    language, marks = (parts[0], parts[1]) if parts else ("und", frozenset())
+    try:
+        with path.open("rb") as file:
+            parsed = captions.parse(file.read(captions.MOST_BYTES + 1), path.name, duration_ms, language)
+    except (OSError, errors.SourceRejected) as error:
+        said = error.message if isinstance(error, errors.VodError) else f"{path.name} cannot be read: {error.strerror}"
+        return {"file": path.name, "language": language, "label": None, "cues": 0, "warnings": [said]}
+    return {
+        "file": path.name,
+        "language": language,
+        "label": captions.label(language, marks),
+        "cues": len(parsed.cues),
+        "warnings": list(captions.reported(parsed.warnings, path.name, language)),
+    }
+
+
+def _left_out(sidecars: list[dict[str, Any]]) -> list[str]:
+    surplus = len(sidecars) - captions.MOST_SIDECARS
+    told = [f"{surplus} caption files are left out: at most {captions.MOST_SIDECARS} are taken."] if surplus > 0 else []
+    return [line for one in sidecars[: captions.MOST_SIDECARS] for line in one["warnings"]] + told
+
+
+def _price(plan: job.Plan, duration_ms: int) -> price.Bill:
+    """Of both jobs, without acceleration, which a deployment may ask for."""
+    prices = price.load()
+    bills = [price.predict(settings, duration_ms, prices) for settings in (plan.streams, plan.download) if settings]
+    return dataclasses.replace(bills[0], items=tuple(item for bill in bills for item in bill.items))
+
+
+# --- on the screen ---------------------------------------------------------------------------------------------------
+
+
+def _print(console: Console, report: dict[str, Any]) -> None:
+    colour = {OK: "green", REJECTED: "yellow", NO_PLAN: "red"}[report["verdict"]]
+    verdict = {OK: "would be published", REJECTED: "would be rejected", NO_PLAN: "would fail"}[report["verdict"]]
+    name = _printable(Path(report["file"]).name)
+    console.print(Text.assemble((name, "bold"), "  ", (verdict, f"bold {colour}")), soft_wrap=True)
+    for line in _lines(report):
+        console.print(Text(f"  {_printable(line)}"), soft_wrap=True)
+
+
+def _printable(text: str) -> str:
+    """A file's name may hold line ends and what moves a terminal's cursor."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
+    error = report["error"]
+    if error:
+        return [
+            error["message"],
+            f"What to do: {error['fix']}",
+            f"More: {errors.page_of(error['code'])} ({error['code']})",
+        ]
+    lines = [f"in         {_source(report['source'])}"]
+    if report["renditions"]:
+        lines.append(f"pictures   {', '.join(map(_rendition, report['renditions']))}")
+    lines.append(f"sounds     {', '.join(map(_sound, report['audio'])) or 'none'}")
+    named = [one["label"] or f"{one['file']}: left out" for one in report["captions"]]
+    lines += [f"captions   {', '.join(named)}"] if named else []
+    lines += ["download   one MP4 file"] if report["download"] else []
+    lines += [f"changed    {one}" for one in report["changes"]]
+    lines += [f"warning    {one}" for one in report["warnings"]]
+    return [*lines, f"price      {_cost(report['price'])}"]
+
+
+def _source(source: dict[str, Any]) -> str:
+    video = source["video"]
+    picture = f"{video['width']}x{video['height']} {video['codec']}" if video else "no picture"
+    sounds = ", ".join(f"{track['codec']} {track['channels']} channels" for track in source["audio"]) or "no sound"
+    return f"{source['container']}, {source['duration_ms'] / 1000:.1f} s, {picture}, {sounds}"
+
+
+def _rendition(rung: dict[str, Any]) -> str:
+    size = f"{rung['width']}x{rung['height']}"
+    return size if rung["name"] == size else f"{rung['name']} {size}"
+
+
+def _sound(sound: dict[str, Any]) -> str:
+    return f"{sound['label']} ({sound['channels']} channels)" if sound["channels"] > 2 else sound["label"]
+
+
+def _cost(bill: dict[str, Any]) -> str:
+    minutes = sum(item["minutes"] for item in bill["items"])
+    unknown = [item for item in bill["items"] if item["price"] is None]
+    about = "" if bill["sure"] else "about "
+    said = f"{about}{bill['total']:.4f} {bill['currency']} for {minutes:.1f} minutes of outputs in {bill['region']}"
+    if unknown:
+        named = ", ".join(sorted({item["class"] for item in unknown}))
+        said += f", and {len(unknown)} without a known price ({named})"
+    return f"{said}; prices of {bill['prices_read']}"
