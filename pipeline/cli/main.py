@@ -190,7 +190,8 @@ def _add_questions(commands: Any) -> None:
         commands, "explain", "explain", "why a film is where it is, and the command that does it again", "inspect"
     )
     logs = _operation(commands, "logs", "logs", "what the functions logged about a film", "inspect")
-    for one in (show, explain, logs):
+    cost = _operation(commands, "cost", "cost", "what encoding a film should cost, and did cost", "inspect")
+    for one in (show, explain, logs, cost):
         one.add_argument("name", metavar="ASSET" if one is logs else "ASSET|EXECUTION", help="an asset's id")
     for one in (films, logs):
         one.add_argument("--since", type=_age, metavar="AGE", help="only what changed so lately: 90s, 30m, 6h, 14d")

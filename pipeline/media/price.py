@@ -253,6 +253,10 @@ def _paired(
         pictures = [details for details in made if (details.get("VideoDetails") or {}).get("HeightInPx")]
         outputs = [template] * len(pictures) + others
         made = [*pictures, *(details for details in made if details not in pictures)]
+    spoken = [output for output in outputs if output.get("VideoDescription") or output.get("AudioDescriptions")]
+    if len(outputs) != len(made) == len(spoken):  # outputs of captions alone need not be among the details
+        rest = [output for output in outputs if output not in spoken]
+        outputs, made = [*spoken, *rest], [*made, *({} for _ in rest)]
     if len(outputs) != len(made):
         raise DetailsDoNotFit(
             f"{len(made)} outputs in the details of {group.get('Name')!r}, {len(outputs)} in its settings"

@@ -201,6 +201,19 @@ def test_automated_abr_is_unknown_before_and_as_many_as_were_made_after():
     assert kinds == ["P-AVC-HD-MHQ-30", "P-AVC-SD-MHQ-30", "B-AUD", "frame capture"]
 
 
+def test_captions_that_have_no_details_are_still_on_the_bill():
+    settings = settings_of("captions-608")
+    details = details_of(settings, 60_000)
+    captions = next(
+        n for n, output in enumerate(settings["OutputGroups"][0]["Outputs"]) if "CaptionDescriptions" in output
+    )
+    whole = price.actual(details, settings, PRICES)
+    del details[0]["OutputDetails"][captions]
+    without = price.actual(details, settings, PRICES)
+    assert [item.kind for item in without.items] == [item.kind for item in whole.items]
+    assert without.total == whole.total
+
+
 def test_details_of_another_job_are_refused():
     settings = job(picture(1080), picture(540))
     with pytest.raises(price.DetailsDoNotFit, match="1 outputs in the details of 'HLS', 2 in its settings"):
