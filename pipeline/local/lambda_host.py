@@ -178,10 +178,13 @@ class Sandbox:
         return rss
 
     def new_output(self) -> str:
-        """What the function printed since the last look."""
-        with open(self.output, "rb") as stream:
-            stream.seek(self.read_to)
-            printed = stream.read()
+        """What the function printed since the last look; nothing where the stack has stopped and taken the folder."""
+        try:
+            with open(self.output, "rb") as stream:
+                stream.seek(self.read_to)
+                printed = stream.read()
+        except FileNotFoundError:
+            return ""
         self.read_to += len(printed)
         if self.read_to > OUTPUT_KEPT_BYTES and not self.dead.is_set():
             os.truncate(self.output, 0)

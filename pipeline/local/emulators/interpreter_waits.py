@@ -20,7 +20,7 @@ import time
 from pipeline.local.emulators.interpreter import named_error
 
 # How long a failed branch waits for its siblings to take note.
-SIBLING_SECONDS = 0.1
+SIBLING_SECONDS = 0.5
 
 
 class Pace:

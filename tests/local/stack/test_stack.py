@@ -139,7 +139,7 @@ from pathlib import Path
 from pipeline.local import stack, synth
 template = Path(sys.argv[1]) / "template.json"
 template.write_text('{"Resources": {"Thing": {"Type": "Custom::Thing", "Properties": {"ServiceToken": "nobody"}}}}')
-synth.synthesise = lambda home, context: synth.Assembly(template, {}, ())
+synth.synthesise = lambda home, context: synth.Assembly("Vod", template, {}, ())
 stack.Stack.start(Path(sys.argv[1]))
 """
 
