@@ -25,7 +25,7 @@ from pipeline.aws.clients import client
 from pipeline.aws.faults import code_of, is_passing
 from pipeline.aws.table import AssetTable
 from pipeline.media.asset import Upload
-from pipeline.media.errors import ServiceThrottled, TranscodeFailed
+from pipeline.media.errors import UNACCELERATED, ServiceThrottled, TranscodeFailed
 from pipeline.media.reconcile import ALIVE
 from pipeline.media.source import unreadable
 from pipeline.settings import NONE, TranscodeSettings
@@ -86,9 +86,17 @@ def transcode(
         _answer_what_ended(job["Id"], settings.jobs_queue_url)
         return job["Id"]
     _stored(table.attempt(upload, role, number + 1, task_token))
+    settings = dataclasses.replace(settings, acceleration=_acceleration(job, settings.acceleration))
     job_id = _create(upload, role, number + 1, job_settings, settings)
     table.submitted(upload, role, number + 1, job_id)
     return job_id
+
+
+def _acceleration(before: dict[str, Any] | None, wanted: str) -> str:
+    """The next attempt's mode: none once MediaConvert could not accelerate, or the attempt before did without."""
+    before = before or {}
+    went_without = before.get("AccelerationSettings", {}).get("Mode") == "DISABLED"
+    return "DISABLED" if went_without or before.get("ErrorCode") in UNACCELERATED else wanted
 
 
 def _stored(won: bool) -> None:

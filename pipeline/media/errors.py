@@ -363,15 +363,15 @@ _CONTRACT = frozenset({"message", "code", "class", "retryable", "evidence", "fix
 #: MediaConvert's numeric error codes -> (our class, our code).
 #: Source: AWS Elemental MediaConvert User Guide, "Error codes"; ERROR jobs are not charged (same page).
 #: What fails while the file is read (1010, 1075, 1076) may be a severed read: looked at once more, then rejected.
-#: 1041, 1042 and 1550 belong to accelerated transcoding, which we do not ask for.
+#: 1041, 1042 and 1550 say that the job could not be accelerated: the next attempt goes without (aws.transcoder).
 MEDIACONVERT_ERRORS: dict[int, tuple[type[VodError], str]] = {
     1010: (SourceUnreadable, "INPUT_UNREADABLE"),
     1020: (SourceRejected, "INPUT_NO_PICTURE"),
     1021: (SourceRejected, "INPUT_UNREADABLE"),
     1030: (SourceRejected, "INPUT_CODEC_UNSUPPORTED"),
     1040: (TranscodeFailed, "TRANSCODE_SETTINGS"),
-    1041: (TranscodeFailed, "TRANSCODE_SETTINGS"),
-    1042: (TranscodeFailed, "TRANSCODE_SETTINGS"),
+    1041: (TranscodeInterrupted, "TRANSCODE_INTERRUPTED"),
+    1042: (TranscodeInterrupted, "TRANSCODE_INTERRUPTED"),
     1050: (TranscodeInterrupted, "TRANSCODE_INTERRUPTED"),
     1056: (TranscodeInterrupted, "TRANSCODE_INTERRUPTED"),
     1060: (TranscodeFailed, "TRANSCODE_SETTINGS"),
@@ -390,6 +390,9 @@ MEDIACONVERT_ERRORS: dict[int, tuple[type[VodError], str]] = {
     1550: (TranscodeInterrupted, "TRANSCODE_INTERRUPTED"),
     1999: (TranscodeInterrupted, "TRANSCODE_INTERRUPTED"),
 }
+
+
+UNACCELERATED = frozenset({1041, 1042, 1550})
 
 
 def from_mediaconvert(code: int, message: str, evidence: dict[str, Any]) -> VodError:

@@ -55,6 +55,27 @@ def test_a_repeat_of_the_step_finds_the_job_and_hands_it_the_new_token(table, me
     assert table.job(FILM, "streams")["task_token"] == "token-2"
 
 
+@pytest.mark.parametrize("code", [1041, 1042, 1550])
+def test_what_could_not_be_accelerated_goes_without_from_then_on(table, mediaconvert, jobs_queue, code):
+    settings = dataclasses.replace(transcode_settings(jobs_queue.url), acceleration="ENABLED")
+    for attempt, told in enumerate((code, 1999, None), 1):
+        transcoder.transcode(FILM, "streams", JOB_SETTINGS, f"token-{attempt}", settings)
+        mediaconvert.jobs[-1] |= {"Status": "ERROR", "ErrorCode": told}
+    assert [asked["AccelerationSettings"]["Mode"] for asked in mediaconvert.asked] == [
+        "ENABLED",
+        "DISABLED",
+        "DISABLED",
+    ]
+
+
+def test_a_job_that_failed_otherwise_is_accelerated_again(table, mediaconvert, jobs_queue):
+    settings = dataclasses.replace(transcode_settings(jobs_queue.url), acceleration="PREFERRED")
+    for attempt in (1, 2):
+        transcoder.transcode(FILM, "streams", JOB_SETTINGS, f"token-{attempt}", settings)
+        mediaconvert.jobs[-1] |= {"Status": "ERROR", "ErrorCode": 1999}
+    assert [asked["AccelerationSettings"]["Mode"] for asked in mediaconvert.asked] == ["PREFERRED", "PREFERRED"]
+
+
 def die():
     raise LambdaKilled
 

@@ -134,6 +134,7 @@ class FakeMediaConvert:
             "UserMetadata": parameters["UserMetadata"],
             "CreatedAt": datetime.datetime.now(datetime.UTC),
             "Token": parameters["ClientRequestToken"],
+            "AccelerationSettings": parameters["AccelerationSettings"],
         }
         self.jobs.append(job)
         self.after_create()
