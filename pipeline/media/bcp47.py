@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from pipeline.media.languages import NAMES, TERMINOLOGICAL, TWO_LETTERS
+
 UNKNOWN = "und"
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,5}")
 
@@ -25,27 +27,10 @@ LABELS = {
 }  # fmt: skip
 
 #: ISO 639-2, both of its codes where there are two. BCP 47 wants the shortest code that a language has.
-_SHORTEST = {
-    "ara": "ar", "bul": "bg", "cat": "ca", "ces": "cs", "cze": "cs", "dan": "da", "deu": "de", "ger": "de",
-    "ell": "el", "gre": "el", "eng": "en", "spa": "es", "est": "et", "eus": "eu", "baq": "eu", "fas": "fa",
-    "per": "fa", "fin": "fi", "fra": "fr", "fre": "fr", "heb": "he", "hin": "hi", "hrv": "hr", "hun": "hu",
-    "ind": "id", "isl": "is", "ice": "is", "ita": "it", "jpn": "ja", "kor": "ko", "lit": "lt", "lav": "lv",
-    "msa": "ms", "may": "ms", "nob": "nb", "nld": "nl", "dut": "nl", "nno": "nn", "nor": "no", "pol": "pl",
-    "por": "pt", "ron": "ro", "rum": "ro", "rus": "ru", "slk": "sk", "slo": "sk", "slv": "sl", "srp": "sr",
-    "swe": "sv", "tam": "ta", "tha": "th", "tur": "tr", "ukr": "uk", "urd": "ur", "vie": "vi", "zho": "zh",
-    "chi": "zh",
-}  # fmt: skip
-
+_SHORTEST = {long: short for short, long in TWO_LETTERS.items()}
+_SHORTEST |= {older: _SHORTEST[long] for older, long in TERMINOLOGICAL.items() if long in _SHORTEST}
 #: Editing programs write the English word into the file's name.
-_WORDS = {
-    "arabic": "ar", "bulgarian": "bg", "catalan": "ca", "czech": "cs", "danish": "da", "german": "de", "greek": "el",
-    "english": "en", "spanish": "es", "estonian": "et", "basque": "eu", "persian": "fa", "finnish": "fi",
-    "french": "fr", "hebrew": "he", "hindi": "hi", "croatian": "hr", "hungarian": "hu", "indonesian": "id",
-    "icelandic": "is", "italian": "it", "japanese": "ja", "korean": "ko", "lithuanian": "lt", "latvian": "lv",
-    "malay": "ms", "dutch": "nl", "norwegian": "no", "polish": "pl", "portuguese": "pt", "romanian": "ro",
-    "russian": "ru", "slovak": "sk", "slovenian": "sl", "serbian": "sr", "swedish": "sv", "tamil": "ta", "thai": "th",
-    "turkish": "tr", "ukrainian": "uk", "urdu": "ur", "vietnamese": "vi", "chinese": "zh",
-}  # fmt: skip
+_WORDS = {NAMES[long].lower(): short for long, short in _SHORTEST.items() if long in NAMES}
 
 
 def tag(text: str) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 
 #: ISO 639-2/B, which older files carry -> ISO 639-2/T.
-_TERMINOLOGICAL = {
+TERMINOLOGICAL = {
     "alb": "sqi", "arm": "hye", "baq": "eus", "bur": "mya", "chi": "zho", "cze": "ces", "dut": "nld", "fre": "fra",
     "geo": "kat", "ger": "deu", "gre": "ell", "ice": "isl", "mac": "mkd", "mao": "mri", "may": "msa", "per": "fas",
     "rum": "ron", "slo": "slk", "tib": "bod", "wel": "cym",
 }  # fmt: skip
 #: ISO 639-1, which Matroska may carry -> ISO 639-2/T.
-_TWO_LETTERS = {
+TWO_LETTERS = {
     "ar": "ara", "bg": "bul", "bn": "ben", "ca": "cat", "cs": "ces", "da": "dan", "de": "deu", "el": "ell",
     "en": "eng", "es": "spa", "et": "est", "fa": "fas", "fi": "fin", "fr": "fra", "he": "heb", "hi": "hin",
     "hr": "hrv", "hu": "hun", "id": "ind", "is": "isl", "it": "ita", "ja": "jpn", "ko": "kor", "lt": "lit",
@@ -23,7 +23,7 @@ _TWO_LETTERS = {
     "ro": "ron", "ru": "rus", "sk": "slk", "sl": "slv", "sq": "sqi", "sr": "srp", "sv": "swe", "ta": "tam",
     "te": "tel", "th": "tha", "tr": "tur", "uk": "ukr", "ur": "urd", "vi": "vie", "zh": "zho",
 }  # fmt: skip
-_NAMES = {
+NAMES = {
     "afr": "Afrikaans", "ara": "Arabic", "ben": "Bengali", "bul": "Bulgarian", "cat": "Catalan", "ces": "Czech",
     "cym": "Welsh", "dan": "Danish", "deu": "German", "ell": "Greek", "eng": "English", "est": "Estonian",
     "eus": "Basque", "fas": "Persian", "fin": "Finnish", "fra": "French", "gle": "Irish", "glg": "Galician",
@@ -52,12 +52,12 @@ MEDIACONVERT = frozenset(
 def three_letters(code: str | None) -> str:
     """ISO 639-2/T, or 639-3 for what has no such code; "und" for no code, or one that says nothing."""
     found = re.match(r"[a-z]+", (code or "").lower())
-    letters = _TWO_LETTERS.get(found.group(), found.group()) if found else "und"
-    letters = _TERMINOLOGICAL.get(letters, letters)
+    letters = TWO_LETTERS.get(found.group(), found.group()) if found else "und"
+    letters = TERMINOLOGICAL.get(letters, letters)
     return letters if len(letters) == 3 and letters not in _NOTHING else "und"
 
 
 def english_name(language: str) -> str:
     """In letters, digits and spaces alone: StreamName's pattern is [\\w\\s]*, and whether that means more than ASCII
     to MediaConvert is not documented."""
-    return _NAMES.get(language, language.upper()) if language != "und" else "Sound"
+    return NAMES.get(language, language.upper()) if language != "und" else "Sound"

@@ -21,11 +21,26 @@ from botocore.validate import ParamValidator
 
 from pipeline.local.mediaconvert import model
 from pipeline.local.mediaconvert.service import MediaConvertService
+from tests.local.mediaconvert.tiny_s3 import TinyS3
 
 HERE = Path(__file__).parent
 FAKE_WORKER = (sys.executable, str(HERE / "fake_worker.py"))
 ROLE = "arn:aws:iam::123456789012:role/MediaConvert"
 JOB = json.loads((HERE / "job.json").read_text())
+
+
+@pytest.fixture
+def s3() -> Iterator[TinyS3]:
+    """Where jobs find their films and leave their outputs."""
+    store = TinyS3()
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Films that a module makes once."""
+    return tmp_path_factory.mktemp("films")
 
 
 class Events:

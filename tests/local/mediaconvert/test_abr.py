@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import m3u8
@@ -17,22 +15,9 @@ from tests.local.mediaconvert import films
 from tests.local.mediaconvert.films import job, rung, sound
 from tests.local.mediaconvert.test_plan import picture, source, tone
 from tests.local.mediaconvert.test_sounds import done
-from tests.local.mediaconvert.tiny_s3 import TinyS3
 
 FULL_HD = (Fraction(1920), Fraction(1080))
 LADDER = ((1920, 1080), (1280, 720), (960, 540), (640, 360), (480, 270))
-
-
-@pytest.fixture
-def s3() -> Iterator[TinyS3]:
-    store = TinyS3()
-    yield store
-    store.close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("films")
 
 
 def template(**size: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -339,13 +339,6 @@ def test_a_sidecar_that_cannot_be_read_fails_the_job(tmp_path, data, says):
 
 
 # --- whole jobs ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def s3() -> Iterator[TinyS3]:
-    store = TinyS3()
-    yield store
-    store.close()
 
 
 def vtt_names(store: TinyS3) -> Sequence[str]:

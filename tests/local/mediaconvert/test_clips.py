@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,23 +18,10 @@ from tests.local.mediaconvert.films import job, rung, sound
 from tests.local.mediaconvert.test_codecs import shown
 from tests.local.mediaconvert.test_plan import NTSC, picture, source, tone
 from tests.local.mediaconvert.test_sounds import done, heard, measure
-from tests.local.mediaconvert.tiny_s3 import TinyS3
 
 #: A frame's number is its luminance, and every second has a tone of its own.
 COUNTED = "nullsrc=s=64x64:r=25:d=4,format=gray,geq=lum='16+2*N',format=yuv420p"
 TONES = "aevalsrc='0.5*sin(2*PI*t*(500+500*floor(t)))':s=48000:d=4"
-
-
-@pytest.fixture
-def s3() -> Iterator[TinyS3]:
-    store = TinyS3()
-    yield store
-    store.close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("films")
 
 
 def counted(folder: Path, name: str = "counted.mkv", *more: str) -> Path:

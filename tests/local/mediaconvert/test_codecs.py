@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -24,18 +23,6 @@ from tests.local.mediaconvert.tiny_s3 import TinyS3
 
 PQ = {"color_matrix": "bt2020nc", "color_primaries": "bt2020", "color_transfer": "smpte2084"}
 MASTERED = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400"
-
-
-@pytest.fixture
-def s3() -> Iterator[TinyS3]:
-    store = TinyS3()
-    yield store
-    store.close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("films")
 
 
 def done(s3: TinyS3, settings: dict[str, Any], scratch: Path, film: Path) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ import copy
 import json
 import struct
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -24,18 +23,6 @@ from tests.local.mediaconvert.test_worker import run
 from tests.local.mediaconvert.tiny_s3 import TinyS3
 
 MPD = "{urn:mpeg:dash:schema:mpd:2011}"
-
-
-@pytest.fixture
-def s3() -> Iterator[TinyS3]:
-    store = TinyS3()
-    yield store
-    store.close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("films")
 
 
 def done(s3: TinyS3, settings: dict[str, Any], scratch: Path, film: Path) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,18 +21,6 @@ from tests.local.mediaconvert.test_sounds import done
 from tests.local.mediaconvert.tiny_s3 import TinyS3
 
 FRAME = Picture((1280, 720), (1280, 720))
-
-
-@pytest.fixture
-def s3() -> Iterator[TinyS3]:
-    store = TinyS3()
-    yield store
-    store.close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("films")
 
 
 def noisy(folder: Path, seconds: float = 4) -> Path:

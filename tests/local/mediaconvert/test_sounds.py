@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +19,6 @@ from tests.local.mediaconvert.films import job, movie, rung, sound
 from tests.local.mediaconvert.test_plan import picture, source, tone
 from tests.local.mediaconvert.test_worker import run
 from tests.local.mediaconvert.tiny_s3 import TinyS3
-
-
-@pytest.fixture
-def s3() -> Iterator[TinyS3]:
-    store = TinyS3()
-    yield store
-    store.close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("films")
 
 
 def done(s3: TinyS3, settings: dict[str, Any], scratch: Path, film: Path) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import struct
 import subprocess
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from tests.local.mediaconvert.films import job, rung, sound
 from tests.local.mediaconvert.test_manifests import MPD, group, video
 from tests.local.mediaconvert.test_plan import picture, source
 from tests.local.mediaconvert.test_worker import run
-from tests.local.mediaconvert.tiny_s3 import TinyS3
 
 ADVANCED = {
     "IntervalCadence": "FOLLOW_CUSTOM", "ThumbnailInterval": 0.5, "ThumbnailWidth": 80, "ThumbnailHeight": 46,
@@ -159,13 +157,6 @@ def test_one_short_image_is_as_long_in_dash_as_if_it_were_full():
 
 
 # --- the images ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def s3() -> Iterator[TinyS3]:
-    store = TinyS3()
-    yield store
-    store.close()
 
 
 def pixels(image: bytes, folder: Path) -> tuple[int, int, bytes]:

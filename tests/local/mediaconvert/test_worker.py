@@ -26,18 +26,6 @@ ROOT = Path(__file__).parents[3]
 SOURCE = "films/My Film.mov"
 
 
-@pytest.fixture
-def s3() -> Iterator[TinyS3]:
-    store = TinyS3()
-    yield store
-    store.close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("films")
-
-
 def start(s3: TinyS3, settings: dict[str, Any], scratch: Path) -> subprocess.Popen[bytes]:
     """The worker as the service starts it."""
     process = subprocess.Popen(
