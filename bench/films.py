@@ -175,7 +175,7 @@ def _delivered(
     _contact_sheet(film, top, length, sheet)
     changed = any(one.get("color_transfer") in TONE_MAPPED for one in _of(source, "video"))
     if options.vmaf and not changed:
-        row["vmaf"] = _vmaf(top, film, _of(probed, "video")[0], options.vmaf)
+        row["vmaf"] = _vmaf(top, film, _of(source, "video")[0], _of(probed, "video")[0], options.vmaf)
     return row
 
 
@@ -190,12 +190,17 @@ def _rendition(video: dict[str, Any]) -> str:
 # --- looking ---------------------------------------------------------------------------------------------------------
 
 
-def _vmaf(rung: Path, film: Path, video: dict[str, Any], seconds: float) -> float | None:
-    """Mean VMAF of every third frame; None where ffmpeg could not say."""
+def _vmaf(rung: Path, film: Path, source: dict[str, Any], video: dict[str, Any], seconds: float) -> float | None:
+    """Mean VMAF of every third frame; None where ffmpeg could not say.
+
+    What the film does not say of its colours is taken to be what the rung says; ffmpeg alone would take it for BT.601.
+    """
+    theirs, ours = source.get("color_space", "unknown"), video.get("color_space", "bt709")
+    matrices = f"in_color_matrix={ours if theirs == 'unknown' else theirs}:out_color_matrix={ours}"
     size, rate = f"{video['width']}:{video['height']}", video["avg_frame_rate"]
     with tempfile.NamedTemporaryFile(suffix=".json") as log:
         graph = (
-            f"[1:v]fps={rate}:start_time=0,scale={size}:flags=bicubic,setsar=1,format=yuv420p[r];"
+            f"[1:v]fps={rate}:start_time=0,scale={size}:flags=bicubic:{matrices},setsar=1,format=yuv420p[r];"
             f"[0:v]setpts=PTS-STARTPTS,format=yuv420p[d];"
             f"[d][r]libvmaf=n_threads=2:n_subsample=3:log_fmt=json:log_path={log.name}"
         )
