@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import hypothesis
 
@@ -23,6 +24,10 @@ if "VOD_LIVE" not in os.environ:
     os.environ.update(_NO_ACCOUNT)
     for name in [name for name in os.environ if name == "AWS_PROFILE" or name.startswith("AWS_ENDPOINT_URL")]:
         del os.environ[name]
+
+# A shell starts what runs in its background with SIGINT ignored, and so would be every program that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("vod", deadline=None, database=None, print_blob=True)
 hypothesis.settings.load_profile("vod")

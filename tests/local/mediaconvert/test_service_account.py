@@ -72,7 +72,7 @@ def test_a_cancelled_job_does_not_hop(hopping, events):
 def test_a_job_whose_destination_has_gone_stays_and_tells_why(hopping):
     hopping.create_queue(Name="Slow", Status="PAUSED")
     hopping.create_queue(Name="Gone")
-    job_id = create(hopping, Queue="Slow", HopDestinations=[{"WaitMinutes": 1, "Queue": "Gone"}])["Id"]
+    job_id = create(hopping, Queue="Slow", HopDestinations=[{"WaitMinutes": 10, "Queue": "Gone"}])["Id"]
     hopping.delete_queue(Name="Gone")
     wait_until(lambda: hopping.get_job(Id=job_id)["Job"]["Messages"]["Info"])
     [message] = hopping.get_job(Id=job_id)["Job"]["Messages"]["Info"]
