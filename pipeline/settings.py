@@ -63,6 +63,7 @@ class ProbeSettings(Settings):
 
 @dataclasses.dataclass(frozen=True)
 class PlanSettings(Settings):
+    table: str
     outputs_bucket: str
     profile: str
 

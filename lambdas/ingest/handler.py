@@ -1,8 +1,8 @@
 """Ingest upload: open the asset's record and find what came with the film.
 
-In: {upload}. Out: the `asset` part {title, captions, captions_left_out}. At most 40 sidecars are taken, because the
-state may not exceed 256 KiB and a key may have 1,024 bytes; the receipt says how many were left out. Raises
-SourceRejected (missing, empty) and SourceSuperseded (replaced, or cancelled).
+In: {upload}. Out: the `asset` part {title, captions, captions_left_out, poster, wishes, base, warnings}. At most 40
+sidecars are taken, because the state may not exceed 256 KiB and a key may have 1,024 bytes; the receipt says how many
+were left out. Raises SourceRejected (missing, empty) and SourceSuperseded (replaced, or cancelled).
 """
 
 from __future__ import annotations
@@ -34,7 +34,17 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     pointers.show(settings.outputs_bucket, upload, title, "processing")
     captions = _captions(upload)
     left_out = len(captions) - MOST_SIDECARS
-    return {"title": title, "captions": captions[:MOST_SIDECARS], "captions_left_out": max(0, left_out)}
+    asset = {
+        "title": title,
+        "captions": captions[:MOST_SIDECARS],
+        "captions_left_out": max(0, left_out),
+        "poster": None,
+        "wishes": {},
+        "base": None,
+        "warnings": [],
+    }
+    table.note(upload, asset=asset)
+    return asset
 
 
 def _captions(upload: Upload) -> list[dict[str, Any]]:

@@ -11,7 +11,9 @@ from typing import Any
 
 from pipeline.aws import objects
 from pipeline.aws.faults import handles_faults
+from pipeline.aws.table import AssetTable
 from pipeline.media.asset import Upload
+from pipeline.media.changes import changes
 from pipeline.media.job import plan_for, profile_named
 from pipeline.media.source import Source
 from pipeline.settings import PlanSettings
@@ -23,8 +25,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     upload = Upload.from_state(event["upload"])
     source = Source.from_state(event["source"])
     plan = plan_for(upload, source, settings.outputs_bucket, profile_named(settings.profile))
+    part = plan.as_state()
+    noted = {**part, "profile": settings.profile, "changes": list(changes(source, plan))}
+    AssetTable(settings.table).note(upload, plan=noted)
     return {
-        **plan.as_state(),
+        **part,
         "streams": _stored(settings.outputs_bucket, f"{upload.work_prefix}streams.json", plan.streams),
         "download": _stored(settings.outputs_bucket, f"{upload.work_prefix}download.json", plan.download),
     }

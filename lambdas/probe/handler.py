@@ -9,13 +9,17 @@ from typing import Any
 
 from pipeline.aws import objects, transcoder
 from pipeline.aws.faults import handles_faults
+from pipeline.aws.table import AssetTable
 from pipeline.media.asset import Upload
 from pipeline.media.keys import file_name
 from pipeline.media.source import Source
+from pipeline.settings import ProbeSettings
 
 
 @handles_faults
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     upload = Upload.from_state(event["upload"])
     objects.require_current(upload)
-    return Source.from_probe(transcoder.probe(upload.url), file_name(upload.key)).as_state()
+    source = Source.from_probe(transcoder.probe(upload.url), file_name(upload.key)).as_state()
+    AssetTable(ProbeSettings.from_env().table).note(upload, source=source)
+    return source

@@ -26,12 +26,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     cover = event["outputs"].get("cover", {}).get("path")
     asset_json = playback.published(upload, title, verified, tracks, now(), storyboard=shown, cover=cover)
     manifests = _manifests(settings.outputs_bucket, upload, verified, tracks)
-    pointers.publish(AssetTable(settings.table), settings.outputs_bucket, upload, title, manifests, asset_json)
-    return {
+    links = {
         "url": playback.playback_url(settings.delivery_url, upload.asset_id),
         "hls": playback.manifest_url(settings.delivery_url, upload.asset_id, "index.m3u8"),
         "dash": playback.manifest_url(settings.delivery_url, upload.asset_id, "index.mpd"),
     }
+    table = AssetTable(settings.table)
+    # Before the decision: whoever finds the film published finds what it is, too.
+    table.note(upload, verified=verified, outputs=event["outputs"], playback=links, encode=upload.run)
+    pointers.publish(table, settings.outputs_bucket, upload, title, manifests, asset_json)
+    return links
 
 
 def _manifests(

@@ -5,6 +5,8 @@
                                      published), removed (no upload up to this order is published again)
     asset id   version#<version>     one upload: its identity, revision, execution, status, error, replaced_at
     asset id   job#<run>#<role>      one transcode: task token, attempt, job id, status, percent
+    asset id   run#<run>             what is known of a run: asset, source, plan, verified, outputs, playback, encode;
+                                     each part noted by the step that learns it
 
 Every write that decides something is conditional, so that duplicates, repeats and races cost nothing.
 
@@ -144,10 +146,25 @@ class AssetTable:
         )
         return following if won else None
 
+    # One run -------------------------------------------------------------------------------------------------
+
+    def note(self, upload: Upload, **parts: Any) -> None:
+        """Keep what a step has learned of this run: receipts, consoles and later revisions read it."""
+        self._update(upload, _run_sk(upload), **parts)
+
+    def known(self, upload: Upload) -> dict[str, Any]:
+        """All that steps have noted of this run; {} where nothing is known."""
+        found = self._get(upload.asset_id, _run_sk(upload)) or {}
+        return {name: part for name, part in found.items() if name not in ("pk", "sk")}
+
     # The asset -----------------------------------------------------------------------------------------------
 
     def open_asset(self, upload: Upload, title: str) -> None:
         self._update(upload, ASSET, title=title, bucket=upload.bucket, key=upload.key)
+
+    def everything(self, asset_id: str) -> list[dict[str, Any]]:
+        """Every item of an asset, read at one moment as far as a page goes: itself, versions, runs and jobs."""
+        return self._query(asset_id)
 
     def asset(self, asset_id: str) -> dict[str, Any] | None:
         return self._get(asset_id, ASSET)
@@ -421,14 +438,14 @@ class AssetTable:
             wanted = answer.get("UnprocessedKeys") or {}
         return [_unpack(item) for item in found]
 
-    def _query(self, pk: str, prefix: str) -> list[dict[str, Any]]:
+    def _query(self, pk: str, prefix: str = "") -> list[dict[str, Any]]:
         pages = (
             client("dynamodb")
             .get_paginator("query")
             .paginate(
                 TableName=self._name,
-                KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-                ExpressionAttributeValues=_pack({":pk": pk, ":prefix": prefix}),
+                KeyConditionExpression="pk = :pk" + (" AND begins_with(sk, :prefix)" if prefix else ""),
+                ExpressionAttributeValues=_pack({":pk": pk, **({":prefix": prefix} if prefix else {})}),
                 ConsistentRead=True,
             )
         )
@@ -520,6 +537,10 @@ def _key(pk: str, sk: str) -> dict[str, str]:
 
 def _version_sk(version: str) -> str:
     return f"version#{version}"
+
+
+def _run_sk(upload: Upload) -> str:
+    return f"run#{upload.run}"
 
 
 def _job_sk(upload: Upload, role: str) -> str:

@@ -25,7 +25,9 @@ START_GRACE = datetime.timedelta(minutes=2)
 KEPT = datetime.timedelta(days=14)
 
 #: Every status a version may have.
-STATUSES = ("received", "transcoding", "published", "rejected", "superseded", "cancelled", "failed")
+STATUSES = (
+    "received", "waiting", "transcoding", "held", "published", "rejected", "superseded", "cancelled", "failed",
+)  # fmt: skip
 ALIVE = ("SUBMITTED", "PROGRESSING")
 BAD_ENDS = ("FAILED", "TIMED_OUT", "ABORTED")
 #: Statuses of versions whose outputs nobody will ever play.

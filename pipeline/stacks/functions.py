@@ -98,9 +98,9 @@ def steps(world: World) -> list[Row]:
         Row(
             "plan",
             "Chooses the rungs and writes the MediaConvert job settings",
-            settings.PlanSettings(outputs_bucket=outputs, profile=w.configuration.profile),
+            settings.PlanSettings(table=table, outputs_bucket=outputs, profile=w.configuration.profile),
             60,
-            (grants.write_outputs(w.outputs, keys.WORK),),
+            (grants.write_outputs(w.outputs, keys.WORK), grants.records(w.table, "Update")),
         ),
         Row(
             "transcode",

@@ -25,7 +25,7 @@ from pipeline.media import captions, errors, profiles
 from pipeline.media.asset import Upload
 from pipeline.media.errors import OutputMissing, OutputWrong, ServiceThrottled, SourceRejected, SourceSuperseded
 from pipeline.media.promise import promised
-from tests.aws.world import refusal
+from tests.aws.world import TABLE, refusal
 from tests.media.encoded import encoded
 from tests.media.films import BUCKET, OUTPUTS, picture, probed, sound, upload
 from tests.media.test_captions import SRT
@@ -121,6 +121,10 @@ def test_a_film_with_captions_is_published(table, answers):
             ]
         ],
         "captions_left_out": 0,
+        "poster": None,
+        "wishes": {},
+        "base": None,
+        "warnings": [],
     }
     assert state["source"]["container"] == "quicktime" and state["source"]["video"]["frame_rate"] == "30"
     assert [rung["name"] for rung in state["plan"]["rungs"]] == ["1080p", "720p", "540p", "360p", "270p"]
@@ -179,7 +183,7 @@ def test_every_step_may_run_twice(table, answers):
 
 
 def profiled(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    for variable, value in settings.PlanSettings(OUTPUTS, name).as_env().items():
+    for variable, value in settings.PlanSettings(TABLE, OUTPUTS, name).as_env().items():
         monkeypatch.setenv(variable, value)
 
 
@@ -214,6 +218,21 @@ def test_thumbnails_become_a_storyboard(table, answers, monkeypatch):
     named = {line.partition("#")[0] for line in board.splitlines() if ".jpg" in line}
     assert all(client("s3").head_object(Bucket=OUTPUTS, Key=film.run_prefix + name) for name in named)
     assert f'URI="v/{film.run}/stream_thumbnail.m3u8"' in stored(OUTPUTS, f"a/{film.asset_id}/index.m3u8")
+
+
+def test_what_each_step_learned_of_a_run_stays_known(table, answers, monkeypatch):
+    monkeypatch.setattr(plan_step, "changes", lambda source, plan: ("It becomes smaller.",))
+    film = put()
+    state = run(film, "playback")
+    known = table.known(film)
+    assert {part: known[part] for part in ("asset", "source", "outputs", "verified", "playback")} == {
+        part: state[part] for part in ("asset", "source", "outputs", "verified", "playback")
+    }
+    assert known["encode"] == film.run
+    assert known["plan"]["profile"] == "default" and known["plan"]["rungs"] == state["plan"]["rungs"]
+    assert known["plan"]["changes"] == ["It becomes smaller."]
+    assert {item["sk"].partition("#")[0] for item in table.everything(film.asset_id)} == {"asset", "version", "run"}
+    assert table.known(film.with_revision(2)) == {}
 
 
 # Ingest --------------------------------------------------------------------------------------------------------------
