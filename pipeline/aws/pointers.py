@@ -36,14 +36,20 @@ def publish(
 
     manifests: index.m3u8 and index.mpd, with URIs relative to the run's folder.
     """
-    kept = {**manifests, ASSET_JSON: objects.to_json(asset_json)}
-    for name, text in kept.items():
-        objects.write_once(bucket, upload.run_prefix + name, text, CONTENT_TYPES[name])
+    kept = keep(bucket, upload, manifests, asset_json)
     prefix = keys.pointer_prefix(upload.asset_id)
     etags = {name: objects.read_with_etag(bucket, prefix + name)[1] for name in CONTENT_TYPES}
     table.publish(upload, title)
     for name, text in _pointing_at(upload.run, kept).items():
         objects.replace(bucket, prefix + name, text, CONTENT_TYPES[name], etags[name])
+
+
+def keep(bucket: str, upload: Upload, manifests: dict[str, str], asset_json: dict[str, Any]) -> dict[str, str]:
+    """Put what the pointers are made of into the run's own folder; the texts by name."""
+    kept = {**manifests, ASSET_JSON: objects.to_json(asset_json)}
+    for name, text in kept.items():
+        objects.write_once(bucket, upload.run_prefix + name, text, CONTENT_TYPES[name])
+    return kept
 
 
 def repair(table: AssetTable, bucket: str, asset_id: str) -> list[str]:
