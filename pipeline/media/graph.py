@@ -3,6 +3,9 @@
 Ordinary transitions run down the middle; a Parallel state is a frame around its branches; what is reached only by a
 Catch stands in a column on the right, joined by dashed lines. Layout is plain arithmetic (rows by distance from the
 start, centred), so that the same file always gives the same picture.
+
+Each state is a group `<g class="state" data-state="NAME">` of its box and its caption, each line carries `data-from` and
+`data-to`: a page that shows the picture colours them by what an execution did.
 """
 
 from __future__ import annotations
@@ -61,14 +64,15 @@ def graph_of(machine: dict[str, Any]) -> Graph:
     return Graph(nodes, edges, max(n.x + n.width for n in nodes), max(n.y + n.height for n in nodes))
 
 
-def svg(machine: dict[str, Any]) -> str:
-    """The picture as one SVG file, readable on light and dark pages."""
+def svg(machine: dict[str, Any], styled: bool = True) -> str:
+    """The picture as one SVG file, readable on light and dark pages; not `styled`: for a page that has its own CSS."""
     graph = graph_of(machine)
     width, height = graph.width + 2 * _PAD, graph.height + 2 * _PAD
+    style = f"<style>\n{_STYLE}</style>\n" if styled else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
         f'width="{width:g}" height="{height:g}" role="img" '
-        f'aria-label="{html.escape(machine.get("Comment", "State machine"))}">\n<style>\n{_STYLE}</style>\n'
+        f'aria-label="{html.escape(machine.get("Comment", "State machine"))}">\n{style}'
         f'<rect class="page" width="{width:g}" height="{height:g}" rx="8"/>\n'
         f'<g transform="translate({_PAD},{_PAD})">\n{_draw(graph)}</g>\n</svg>\n'
     )
@@ -155,9 +159,10 @@ def _box(node: Node) -> str:
     title = f"<title>{html.escape(node.comment)}</title>" if node.comment else ""
     text_y = node.y + (_FRAME_TITLE / 2 + 4 if node.children else node.height / 2)
     parts = [
+        f'<g class="state" data-state="{html.escape(node.name)}">\n'
         f'<rect class="{node.kind}" x="{node.x:g}" y="{node.y:g}" width="{node.width:g}" height="{node.height:g}" '
         f'rx="{radius}">{title}</rect>\n',
-        f'<text x="{node.x + node.width / 2:g}" y="{text_y:g}">{html.escape(node.name)}</text>\n',
+        f'<text x="{node.x + node.width / 2:g}" y="{text_y:g}">{html.escape(node.name)}</text>\n</g>\n',
     ]
     x = node.x + _PAD
     for child in node.children:
@@ -169,10 +174,11 @@ def _box(node: Node) -> str:
 def _line(graph: Graph, edge: Edge) -> str:
     source, target = graph.node(edge.source), graph.node(edge.target)
     x, y = target.x + target.width / 2, target.y
+    joins = f'data-from="{html.escape(edge.source)}" data-to="{html.escape(edge.target)}"'
     if edge.caught:
         start_x, start_y = source.x + source.width, source.y + source.height / 2
         path = f"M{start_x:g} {start_y:g} H{x:g} V{y:g}"
-        return f'<path class="caught" d="{path}"><title>{html.escape(edge.caught)}</title></path>\n'
+        return f'<path class="caught" {joins} d="{path}"><title>{html.escape(edge.caught)}</title></path>\n'
     start_x, start_y = source.x + source.width / 2, source.y + source.height
     half = (start_y + y) / 2
-    return f'<path d="M{start_x:g} {start_y:g} V{half:g} H{x:g} V{y:g}"/>\n'
+    return f'<path {joins} d="M{start_x:g} {start_y:g} V{half:g} H{x:g} V{y:g}"/>\n'

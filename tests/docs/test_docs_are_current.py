@@ -29,13 +29,14 @@ def test_the_picture_shows_every_state_once():
             name for node in graph.nodes for name in [node.name, *(n for child in node.children for n in names(child))]
         ]
 
-    def states(machine):
-        for name, state in machine["States"].items():
-            yield name
-            for branch in state.get("Branches", []):
-                yield from states(branch)
+    assert sorted(names(graph_of(MACHINE))) == sorted(_states(MACHINE))
 
-    assert sorted(names(graph_of(MACHINE))) == sorted(states(MACHINE))
+
+def _states(machine):
+    for name, state in machine["States"].items():
+        yield name
+        for branch in state.get("Branches", []):
+            yield from _states(branch)
 
 
 def test_no_two_boxes_of_the_picture_overlap():
@@ -83,3 +84,9 @@ def _happy_states(machine: dict) -> set[str]:
             found |= _happy_states({**machine, "StartAt": choice["Next"]})
         name = state.get("Next") or state.get("Default")
     return found
+
+
+def test_a_page_that_shows_the_picture_finds_every_state_and_brings_its_own_style():
+    drawn = svg(MACHINE, styled=False)
+    assert "<style" not in drawn
+    assert sorted(re.findall(r'<g class="state" data-state="([^"]+)">', drawn)) == sorted(_states(MACHINE))
