@@ -4,8 +4,8 @@ Ordinary transitions run down the middle; a Parallel state is a frame around its
 Catch stands in a column on the right, joined by dashed lines. Layout is plain arithmetic (rows by distance from the
 start, centred), so that the same file always gives the same picture.
 
-Each state is a group `<g class="state" data-state="NAME">` of its box and its caption, each line carries `data-from` and
-`data-to`: a page that shows the picture colours them by what an execution did.
+Each state is a group `<g class="state" data-state="NAME">` of its box and its caption, each line carries `data-from`
+and `data-to`: a page that shows the picture colours them by what an execution did.
 """
 
 from __future__ import annotations
