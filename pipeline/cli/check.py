@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pipeline.cli.films import Film, films_from
+from pipeline.cli.lines import printable
 from pipeline.local.mediaconvert.probe import ProbeRefused, probe_file
 from pipeline.media import captions, errors, job, keys, price, profiles
 from pipeline.media.asset import Upload
@@ -155,15 +156,10 @@ def _price(plan: job.Plan, duration_ms: int) -> price.Bill:
 def _print(console: Console, report: dict[str, Any]) -> None:
     colour = {OK: "green", REJECTED: "yellow", NO_PLAN: "red"}[report["verdict"]]
     verdict = {OK: "would be published", REJECTED: "would be rejected", NO_PLAN: "would fail"}[report["verdict"]]
-    name = _printable(Path(report["file"]).name)
+    name = printable(Path(report["file"]).name)
     console.print(Text.assemble((name, "bold"), "  ", (verdict, f"bold {colour}")), soft_wrap=True)
     for line in _lines(report):
-        console.print(Text(f"  {_printable(line)}"), soft_wrap=True)
-
-
-def _printable(text: str) -> str:
-    """A file's name may hold line ends and what moves a terminal's cursor."""
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
+        console.print(Text(f"  {printable(line)}"), soft_wrap=True)
 
 
 def _lines(report: dict[str, Any]) -> list[str]:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import collections
-import datetime
 import json
-import re
 from typing import Any
 
 from pipeline.aws import reading
@@ -18,23 +16,12 @@ from pipeline.cli.operate import command, place
 from pipeline.cli.world import World
 from pipeline.media import errors
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_AGE = re.compile(r"(\d+)([smhd])")
-
-
-def age(text: str) -> datetime.timedelta:
-    """A length of time as operators write it: 90s, 30m, 6h, 14d. ArgumentTypeError says so where it is not one."""
-    match = _AGE.fullmatch(text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is no length of time: write 90s, 30m, 6h or 14d")
-    return datetime.timedelta(**{_UNITS[match[2]]: int(match[1])})
-
 
 def _list(world: World, options: argparse.Namespace) -> dict[str, Any]:
     films = [
         one
-        for one in reading.listed(world.outputs["AssetsTable"], _since(options))
-        if options.state in (None, one["status"]) and options.error in (None, one["code"])
+        for one in reading.listed(world.outputs["AssetsTable"], options.since)
+        if options.status in (None, one["status"]) and options.code in (None, one["code"])
     ]
     return {"films": films[: options.limit], "found": len(films)}
 
@@ -88,7 +75,7 @@ def _step_line(step: dict[str, Any]) -> str:
 
 
 def _logs(world: World, options: argparse.Namespace) -> dict[str, Any]:
-    return {"lines": reading.logs(options.name, place(world), _since(options))}
+    return {"lines": reading.logs(options.name, place(world), options.since)}
 
 
 def _tell_logs(result: dict[str, Any]) -> list[str]:
@@ -123,10 +110,6 @@ def _tell_explained(told: dict[str, Any]) -> list[str]:
         lines.append(f"  source    {json.dumps(told['source'], ensure_ascii=False)}")
     lines += [f"  log       {one['at']} {one['function']}: {one['line']}" for one in told["log"][-10:]]
     return [*lines, f"  again     {told['reproduce']}", f"  console   {told['links']['console']}"]
-
-
-def _since(options: argparse.Namespace) -> datetime.datetime | None:
-    return options.since and datetime.datetime.now(datetime.UTC) - options.since
 
 
 def _cost(world: World, options: argparse.Namespace) -> dict[str, Any]:

@@ -1,9 +1,14 @@
-"""The command line: words in, one command out, an exit status back."""
+"""The command line: words in, one command out, an exit status back.
+
+What a command answers goes to standard output, everything else (progress, mistakes) to standard error, so that a pipe
+gets the answer alone. A mistake of the user's, a refusal of AWS's and a file that cannot be opened are one sentence.
+"""
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import signal
 import sys
 from pathlib import Path
@@ -12,24 +17,60 @@ from typing import Any, NoReturn
 from rich.console import Console
 
 from pipeline.cli.films import NotAFile, films_from
+from pipeline.cli.lines import printable
+from pipeline.cli.moments import moment
 from pipeline.local.home import HomeUnusable, RunInUse, default_home
 from pipeline.media.reconcile import STATUSES
 
-OK, FAILED, USAGE, REJECTED, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FAILED, USAGE, REJECTED, INTERRUPTED, NOBODY_READS = 0, 1, 2, 3, 130, 141
+
+#: What an exit status says, for every command; those of a command's own stand in its epilog. docs/commands.md has both.
+STATUSES_OF_EXIT = {
+    OK: "done",
+    FAILED: "not done: AWS or the machine refused, or it is not possible now; the sentence on standard error says why",
+    USAGE: "a wrong command line: no such option, film, asset, execution, profile or key",
+    REJECTED: "a film was rejected, or would be",
+    INTERRUPTED: "interrupted with Ctrl-C",
+    143: "ended by SIGTERM",
+    NOBODY_READS: "whoever read the output went away (`vod list | head`)",
+}
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # rich would exit with 1, as if the command had failed
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
-    console = Console(stderr=getattr(options, "json", False), highlight=False)
+    options = parser().parse_args(arguments)
+    console = _Console(stderr=getattr(options, "json", False), highlight=False)
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        return options.command(options, console)
+        status = options.command(options, console)
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
-        console.print("interrupted")
+        _say("interrupted")
         return INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes once more when it ends, and would complain there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
     except _users_mistakes() as error:
-        console.print(f"[bold red]vod:[/] {error}", soft_wrap=True)
+        _say(f"vod: {_sentence(error)}")
         return USAGE if isinstance(error, NotAFile) or type(error).__name__ in _USAGE_ERRORS else FAILED
+
+
+def _say(line: str) -> None:
+    """On standard error, in one piece: a terminal breaks the line, nobody else does."""
+    Console(stderr=True, highlight=False).print(printable(line), markup=False, soft_wrap=True)
+
+
+def _sentence(error: Exception) -> str:
+    """An operating system's error names the file first, as every other mistake does."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def _option(text: str) -> tuple[str, str]:
@@ -39,12 +80,13 @@ def _option(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Every command and option; docs/commands.md and the shells' completions are made of it."""
+    vod = argparse.ArgumentParser(
         prog="vod",
         description="A film goes in, a stream comes out: the whole pipeline on this machine, without an AWS account.",
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = vod.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser(
         "run",
         help="put films through the pipeline and serve them",
@@ -85,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_mediaconvert(commands)
     _add_operations(commands)
-    return parser
+    return vod
 
 
 def _add_check(commands: Any) -> None:
@@ -122,6 +164,9 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number of 1 or more")
     return int(text)
+
+
+_WHEN = "90s, 30m, 6h or 14d ago, or a time such as 2026-11-23T14:30Z"
 
 
 def _add_operations(commands: Any) -> None:
@@ -180,8 +225,8 @@ def _keys(options: argparse.Namespace, console: Console) -> int:
 def _add_questions(commands: Any) -> None:
     """What operators ask of a pipeline; each name is a function of pipeline.cli.inspect."""
     films = _operation(commands, "list", "list_films", "list films, the newest change first", "inspect")
-    films.add_argument("--state", choices=STATUSES, help="only those that are so")
-    films.add_argument("--error", metavar="CODE", help="only those that ended with this error's code")
+    films.add_argument("--status", "--state", choices=STATUSES, help="only those that are so")
+    films.add_argument("--code", "--error", metavar="CODE", help="only those that ended with this error's code")
     films.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many (100)")
     show = _operation(
         commands, "show", "show", "one film: uploads, boxes with times and retries, jobs, links", "inspect"
@@ -194,13 +239,7 @@ def _add_questions(commands: Any) -> None:
     for one in (show, explain, logs, cost):
         one.add_argument("name", metavar="ASSET" if one is logs else "ASSET|EXECUTION", help="an asset's id")
     for one in (films, logs):
-        one.add_argument("--since", type=_age, metavar="AGE", help="only what changed so lately: 90s, 30m, 6h, 14d")
-
-
-def _age(text: str) -> Any:
-    from pipeline.cli.inspect import age
-
-    return age(text)
+        one.add_argument("--since", type=moment, metavar="WHEN", help=f"only from then on: {_WHEN}")
 
 
 def _operation(
@@ -257,7 +296,7 @@ def _demo(options: argparse.Namespace, console: Console) -> int:
 
 def _users_mistakes() -> tuple[type[Exception], ...]:
     """Errors whose message is the whole answer. Anything else is a bug of ours and keeps its traceback."""
-    mistakes: list[type[Exception]] = [NotAFile, HomeUnusable, RunInUse]
+    mistakes: list[type[Exception]] = [NotAFile, HomeUnusable, RunInUse, OSError]
     for module, names in _LAZY_ERRORS.items():
         if module in sys.modules:
             mistakes += [getattr(sys.modules[module], name) for name in names]
@@ -277,6 +316,8 @@ _USAGE_ERRORS = (
 
 #: Modules that take long to import name their errors here; one that was never imported cannot have raised.
 _LAZY_ERRORS = {
+    "boto3.exceptions": ("Boto3Error",),
+    "botocore.exceptions": ("BotoCoreError", "ClientError"),
     "pipeline.aws.existing": ("NotUnderUploads", "QueueRefused"),
     "pipeline.aws.operate": ("NothingByThatName", "NotNow"),
     "pipeline.aws.playback": ("SecretNotUsable",),

@@ -59,7 +59,7 @@ def test_a_profile_is_chosen_by_name(folder, capsys):
 
 def test_an_unknown_profile_is_a_mistake_on_the_command_line(folder, capsys):
     assert main(["check", "--profile", "defualt", str(films.plain(folder, 1))]) == 2
-    assert "there is no profile 'defualt'; there are default, " in " ".join(capsys.readouterr().out.split())
+    assert "there is no profile 'defualt'; there are default, " in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_what_is_no_film_by_its_name_is_a_mistake_on_the_command_line(tmp_path, 
     films.written(tmp_path, "film.srt", b"1")
     assert main(["check", str(tmp_path / "film.srt")]) == 2
     assert main(["check", str(tmp_path / "nowhere.mp4")]) == 2
-    assert "there is no such file" in " ".join(capsys.readouterr().out.split())
+    assert "there is no such file" in " ".join(capsys.readouterr().err.split())
 
 
 def test_captions_beside_the_film_are_read_as_the_pipeline_reads_them(folder, capsys, tmp_path):

@@ -16,10 +16,9 @@ from pipeline.aws import life as work
 from pipeline.aws import playback
 from pipeline.aws.operate import NotNow
 from pipeline.cli import operate
-from pipeline.cli.main import main
 from pipeline.cli.world import World
 from pipeline.media import admission, signing
-from tests.cli.test_operate import OUTPUTS
+from tests.cli.test_operate import OUTPUTS, vod
 
 MORE = {"TopicArn": "topic", "DistributionId": "E1", "DeliveryUrl": "https://films.example"}
 REPORT = {
@@ -40,11 +39,6 @@ def world(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         operate, "attached", lambda home, stack: World("", "https://films.example", outputs, shared=True)
     )
     return outputs
-
-
-def vod(capsys: Any, *arguments: str) -> tuple[int, str]:
-    status = main(list(arguments))
-    return status, capsys.readouterr().out.strip()
 
 
 def test_versions_are_listed(world: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,8 +35,9 @@ def here(monkeypatch) -> None:
 
 
 def vod(capsys, *arguments: str) -> tuple[int, str]:
-    status = main(list(arguments))
-    return status, capsys.readouterr().out.strip()
+    """Exit status, and what was said: an answer on standard output, a mistake on standard error."""
+    status, said = main(list(arguments)), capsys.readouterr()
+    return status, (said.out + said.err).strip()
 
 
 def test_cancel_says_what_it_stopped_and_removed(capsys, monkeypatch):

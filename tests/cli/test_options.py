@@ -8,14 +8,14 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.cli import world
-from pipeline.cli.main import _parser
+from pipeline.cli.main import parser
 
 
 def test_options_are_taken_as_cdk_takes_them(capsys):
-    options = _parser().parse_args(["run", "film.mov", "-c", "profile=hevc-hdr", "--context", "log_days=7"])
+    options = parser().parse_args(["run", "film.mov", "-c", "profile=hevc-hdr", "--context", "log_days=7"])
     assert dict(options.context) == {"profile": "hevc-hdr", "log_days": "7"}
     with pytest.raises(SystemExit):
-        _parser().parse_args(["up", "-c", "profile"])
+        parser().parse_args(["up", "-c", "profile"])
     assert "'profile' is not OPTION=VALUE" in capsys.readouterr().err
 
 

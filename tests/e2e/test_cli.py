@@ -84,7 +84,7 @@ def test_a_taken_port_is_one_sentence(home: Path, film_folder: Path):
         taken.listen()
         port = str(taken.getsockname()[1])
         done = _vod(home, "run", str(films.plain(film_folder, 2)), "--once", "--port", port, "--edge-port", "0")
-    assert done.returncode == 1 and port in done.stdout and "Traceback" not in done.stderr
+    assert done.returncode == 1 and port in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.fixture
