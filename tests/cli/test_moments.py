@@ -16,7 +16,8 @@ UTC = datetime.UTC
     ("text", "seconds"), [("90s", 90), ("30m", 1800), ("6h", 21_600), ("14d", 1_209_600), ("0s", 0)]
 )
 def test_an_age_counts_from_now(text, seconds):
-    ago = datetime.datetime.now(UTC) - moment(text)
+    found = moment(text)
+    ago = datetime.datetime.now(UTC) - found
     assert datetime.timedelta(seconds=seconds) <= ago < datetime.timedelta(seconds=seconds + 5)
 
 
