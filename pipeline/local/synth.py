@@ -39,6 +39,7 @@ CARRIED = "carried.json"
 STRUCTURE = (
     "app.py",
     "cdk.json",
+    "prices.toml",
     "profiles.toml",
     "statemachine",
     "player/csp.txt",

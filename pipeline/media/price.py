@@ -20,7 +20,7 @@ import datetime
 import functools
 import math
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -126,6 +126,16 @@ class Bill:
             "items": [item.as_dict() for item in self.items],
         }
 
+    def as_state(self) -> dict[str, Any]:
+        """The same without its lines, for the state of an execution; `not_priced` are the classes without a price."""
+        return {
+            "total": _money(self.total),
+            "currency": self.currency,
+            "whole": self.whole,
+            "sure": self.sure,
+            "not_priced": sorted({item.kind for item in self.items if item.price is None}),
+        }
+
 
 def _money(amount: Decimal) -> float:
     return float(round(amount, 4))
@@ -205,6 +215,18 @@ def predict(
         size = (video or {}).get("Height")
         items += _items(settings, group, output, minutes, size, accelerated, frame_rate, prices)
     return _bill(items, prices)
+
+
+def predict_all(
+    jobs: Iterable[Settings | None],
+    duration_ms: int,
+    prices: Prices,
+    accelerated: bool = False,
+    frame_rate: Fraction | None = None,
+) -> Bill:
+    """One bill for all jobs of a film; None is a job that the film does not need."""
+    bills = [predict(settings, duration_ms, prices, accelerated, frame_rate) for settings in jobs if settings]
+    return _bill([item for bill in bills for item in bill.items], prices)
 
 
 def _steps(seconds: Fraction, step: int) -> int:

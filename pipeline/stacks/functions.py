@@ -98,7 +98,13 @@ def steps(world: World) -> list[Row]:
         Row(
             "plan",
             "Chooses the rungs and writes the MediaConvert job settings",
-            settings.PlanSettings(table=table, outputs_bucket=outputs, profile=w.configuration.profile),
+            settings.PlanSettings(
+                table=table,
+                outputs_bucket=outputs,
+                profile=w.configuration.profile,
+                acceleration=w.configuration.acceleration.upper(),
+                stack=Aws.STACK_NAME,
+            ),
             60,
             (grants.write_outputs(w.outputs, keys.WORK), grants.records(w.table, "Update")),
         ),

@@ -18,7 +18,7 @@ def environment(jobs_queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:  # 
     for each in (
         settings.StartSettings(TABLE, MACHINE_ARN),
         settings.IngestSettings(TABLE, OUTPUTS),
-        settings.PlanSettings(TABLE, OUTPUTS, "default"),
+        settings.PlanSettings(TABLE, OUTPUTS, "default", "DISABLED", "Vod"),
         settings.TranscodeSettings(TABLE, OUTPUTS, role, QUEUE_ARN, jobs_queue.url, "0", "none", "30", "DISABLED"),
         settings.PublishSettings(TABLE, OUTPUTS, "https://d111111abcdef8.cloudfront.net"),
         settings.ReportSettings(TABLE, BUCKET, "Vod", "none"),

@@ -172,3 +172,14 @@ def test_the_app_says_it_in_one_line(tmp_path: Path, arguments: list[str], said:
     assert done.returncode != 0
     assert done.stderr.strip().splitlines()[-1].endswith(said)
     assert "Traceback" not in done.stderr
+
+
+def test_prices_that_cannot_be_used_stop_the_synthesis(tmp_path: Path) -> None:
+    env = {**os.environ, PLAYER_DIST_VARIABLE: str(small_page(tmp_path / "page")), "CDK_OUTDIR": str(tmp_path / "out")}
+    broken = "from pipeline.media import price; price.load = lambda: price.parse('read = 2026-11-23')"
+    script = f"import runpy; {broken}; runpy.run_path('app.py', run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    assert done.stderr.strip().splitlines()[-1].startswith("PricesBroken: prices.toml: KeyError 'class'")
