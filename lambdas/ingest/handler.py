@@ -1,8 +1,22 @@
 """Ingest upload: open the asset's record and find what came with the film.
 
-In: {upload}. Out: the `asset` part {title, captions, captions_left_out, poster, wishes, base, warnings}. At most 40
-sidecars are taken, because the state may not exceed 256 KiB and a key may have 1,024 bytes; the receipt says how many
-were left out. Raises SourceRejected (missing, empty) and SourceSuperseded (replaced, or cancelled).
+    asset = _asset(upload, title)
+    table.note(upload, asset=asset)
+    return asset
+
+
+def _asset(upload: Upload, title: str) -> dict[str, Any]:
+    found = sidecars.beside(upload.key, objects.keys_around(upload.bucket, upload.key))
+    captions = [one.as_state() for one in found.captions]
+    return {
+        "title": title,
+        "captions": captions[:MOST_SIDECARS],
+        "captions_left_out": max(0, len(captions) - MOST_SIDECARS),
+        "poster": found.poster,
+        "wishes": {},
+        "base": None,
+        "warnings": list(found.warnings),
+    }
 """
 
 from __future__ import annotations
@@ -12,7 +26,7 @@ from typing import Any
 from pipeline.aws import objects, pointers
 from pipeline.aws.faults import handles_faults
 from pipeline.aws.table import AssetTable
-from pipeline.media import keys
+from pipeline.media import keys, sidecars
 from pipeline.media.asset import Upload
 from pipeline.media.captions import MOST_SIDECARS
 from pipeline.media.errors import SourceSuperseded
@@ -32,6 +46,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if not table.mark(upload, "transcoding"):
         raise SourceSuperseded("RUN_CANCELLED", "this run was cancelled, or a later one has begun", {"run": upload.run})
     pointers.show(settings.outputs_bucket, upload, title, "processing")
+<<<<<<< HEAD
     captions = _captions(upload)
     left_out = len(captions) - MOST_SIDECARS
     asset = {
@@ -56,3 +71,16 @@ def _captions(upload: Upload) -> list[dict[str, Any]]:
             language, marks, _ = parts
             found.append({"key": key, "language": language, "marks": sorted(marks)})
     return found
+=======
+    found = sidecars.beside(upload.key, objects.keys_around(upload.bucket, upload.key))
+    captions = [one.as_state() for one in found.captions]
+    return {
+        "title": title,
+        "captions": captions[:MOST_SIDECARS],
+        "captions_left_out": max(0, len(captions) - MOST_SIDECARS),
+        "poster": found.poster,
+        "wishes": {},
+        "base": None,
+        "warnings": list(found.warnings),
+    }
+>>>>>>> 7c78751 (wip)

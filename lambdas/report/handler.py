@@ -49,7 +49,7 @@ def _published(upload: Upload, event: dict[str, Any], settings: ReportSettings) 
         playback=event["playback"],
         source=event["source"],
         duration_ms=verified["duration_ms"],
-        warnings=[*event["source"].get("warnings", []), *event["warnings"]] or None,
+        warnings=[*event["asset"]["warnings"], *event["source"].get("warnings", []), *event["warnings"]] or None,
         renditions=verified["renditions"],
         audio=verified["audio"],
         captions=event.get("captions"),

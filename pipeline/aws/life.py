@@ -19,7 +19,7 @@ from pipeline.aws import objects, operate, pointers, topic
 from pipeline.aws.clients import client
 from pipeline.aws.operate import NothingByThatName, NotNow, Place
 from pipeline.aws.table import AssetTable, upload_of
-from pipeline.media import keys
+from pipeline.media import keys, sidecars
 from pipeline.media.asset import Upload
 from pipeline.media.errors import PointerContended
 
@@ -163,9 +163,11 @@ def _remove_outputs(asset_id: str, bucket: str) -> list[str]:
 
 
 def _source_keys(upload: Upload) -> list[str]:
-    """The film and the captions beside it."""
-    beside = objects.versioned_keys_below(upload.bucket, keys.stem(upload.key) + ".")
-    return [upload.key, *(key for key in beside if keys.caption_parts(upload.key, key))]
+    """The film and its sidecars, those that were deleted too; not what may be another film's."""
+    films = [upload.key, *filter(keys.is_film, objects.keys_around(upload.bucket, upload.key))]
+    names = sidecars.prefixes(upload.key)
+    beside = {key for name in names for key in objects.versioned_keys_below(upload.bucket, f"{name}.")}
+    return [upload.key, *sorted(key for key in beside if sidecars.films_of(key, films) == (upload.key,))]
 
 
 def _forget(asset_id: str, distribution_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Collection
 from typing import Any
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from pipeline.aws.clients import client
 from pipeline.aws.faults import code_of, status_of
+from pipeline.media import sidecars
 from pipeline.media.asset import Upload
 from pipeline.media.errors import OutputMissing, PointerContended, SourceRejected, SourceSuperseded
 
@@ -120,6 +122,21 @@ def keys_below(bucket: str, prefix: str, limit: int = 1000) -> list[str]:
     """Up to `limit` keys that begin with `prefix`; one page, for looking around a film."""
     answer = client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=limit)
     return [entry["Key"] for entry in answer.get("Contents", [])]
+
+
+def keys_around(bucket: str, key: str, limit: int = 10_000) -> list[str]:
+    """The keys that pipeline.media.sidecars needs to know what belongs to what, for a film or a sidecar.
+
+    Of more than `limit` keys that begin with one name the rest is not seen: nobody named them by hand.
+    """
+    found: dict[str, None] = {}
+    for name in sidecars.prefixes(key):
+        # Of the keys that begin with a name, S3 lists the name itself first: a film without an extension.
+        found |= dict.fromkeys(each for each in keys_below(bucket, name, limit=1) if each == name)
+        pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{name}.")
+        below = (entry["Key"] for page in pages for entry in page.get("Contents", []))
+        found |= dict.fromkeys(itertools.islice(below, limit))
+    return sorted(found)
 
 
 def remove(bucket: str, key: str) -> None:

@@ -29,6 +29,8 @@ _MAX_KEY_BYTES = 1024
 _EXTENSION = re.compile(r"(?<=.)\.[^.\s]{0,10}\s*\Z", re.DOTALL)
 _SEQUENCER_WIDTH = 64
 _MARKS = frozenset({"forced", "sdh", "cc"})
+#: Endings of films that have the form of a language's code: film.mov.srt speaks no Mov.
+_CONTAINERS = frozenset("aac asf avi dv flv mkv mov mpe mpg mts mxf ogg oga ogv opus qt vob wav webm wma wmv".split())
 
 
 def file_name(key: str) -> str:
@@ -124,13 +126,18 @@ def caption_parts(film_key: str, candidate: str) -> tuple[str, frozenset[str], s
     base = stem(film_key)
     if not candidate.startswith(base + "."):
         return None
-    *words, suffix = candidate[len(base) + 1 :].split(".")
+    return caption_words(candidate[len(base) + 1 :])
+
+
+def caption_words(rest: str) -> tuple[str, frozenset[str], str] | None:
+    """(language or "und", marks, format) of what follows a film's name and a dot in the name of captions, else None."""
+    *words, suffix = rest.split(".")
     if f".{suffix.lower()}" not in CAPTION_SUFFIXES:
         return None
     # Marks first: film.sdh.srt is a mark without a language, not Southern Kurdish (ISO 639-3 "sdh").
     marks = frozenset(word.lower() for word in words if word.lower() in _MARKS)
     languages = [word for word in words if word.lower() not in _MARKS]
-    if len(languages) > 1 or not all(map(bcp47.is_language, languages)):
+    if len(languages) > 1 or any(word.lower() in _CONTAINERS or not bcp47.is_language(word) for word in languages):
         return None
     return (bcp47.tag(languages[0]) if languages else bcp47.UNKNOWN, marks, suffix.lower())
 
