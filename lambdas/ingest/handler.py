@@ -1,22 +1,8 @@
 """Ingest upload: open the asset's record and find what came with the film.
 
-    asset = _asset(upload, title)
-    table.note(upload, asset=asset)
-    return asset
-
-
-def _asset(upload: Upload, title: str) -> dict[str, Any]:
-    found = sidecars.beside(upload.key, objects.keys_around(upload.bucket, upload.key))
-    captions = [one.as_state() for one in found.captions]
-    return {
-        "title": title,
-        "captions": captions[:MOST_SIDECARS],
-        "captions_left_out": max(0, len(captions) - MOST_SIDECARS),
-        "poster": found.poster,
-        "wishes": {},
-        "base": None,
-        "warnings": list(found.warnings),
-    }
+In: {upload}. Out: the `asset` part {title, captions, captions_left_out, poster, wishes, base, warnings}. At most 40
+sidecars are taken, because the state may not exceed 256 KiB and a key may have 1,024 bytes; the receipt says how many
+were left out. Raises SourceRejected (missing, empty) and SourceSuperseded (replaced, or cancelled).
 """
 
 from __future__ import annotations
@@ -46,32 +32,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if not table.mark(upload, "transcoding"):
         raise SourceSuperseded("RUN_CANCELLED", "this run was cancelled, or a later one has begun", {"run": upload.run})
     pointers.show(settings.outputs_bucket, upload, title, "processing")
-<<<<<<< HEAD
-    captions = _captions(upload)
-    left_out = len(captions) - MOST_SIDECARS
-    asset = {
-        "title": title,
-        "captions": captions[:MOST_SIDECARS],
-        "captions_left_out": max(0, left_out),
-        "poster": None,
-        "wishes": {},
-        "base": None,
-        "warnings": [],
-    }
+    asset = _asset(upload, title)
     table.note(upload, asset=asset)
     return asset
 
 
-def _captions(upload: Upload) -> list[dict[str, Any]]:
-    """Caption sidecars that lie beside the film now, in the order of their keys."""
-    found = []
-    for key in objects.keys_below(upload.bucket, keys.stem(upload.key) + "."):
-        parts = keys.caption_parts(upload.key, key)
-        if parts:
-            language, marks, _ = parts
-            found.append({"key": key, "language": language, "marks": sorted(marks)})
-    return found
-=======
+def _asset(upload: Upload, title: str) -> dict[str, Any]:
     found = sidecars.beside(upload.key, objects.keys_around(upload.bucket, upload.key))
     captions = [one.as_state() for one in found.captions]
     return {
@@ -83,4 +49,3 @@ def _captions(upload: Upload) -> list[dict[str, Any]]:
         "base": None,
         "warnings": list(found.warnings),
     }
->>>>>>> 7c78751 (wip)

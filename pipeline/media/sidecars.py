@@ -26,8 +26,8 @@ WISHES_SUFFIX = ".json"
 POSTER_SUFFIXES = (".jpg", ".jpeg", ".png")
 #: A file of another ending may be a film as well, but not a rival for the sidecars of one that surely is.
 _FILM_SUFFIXES = frozenset(
-    "3g2 3gp aac aif aiff asf avi dv f4v flac flv gxf m2t m2ts m4a m4v mka mkv mov mp2 mp3 mp4 mpeg mpg mts mxf oga ogg "
-    "ogv opus ts vob wav webm wma wmv".split()
+    "3g2 3gp aac aif aiff asf avi dv f4v flac flv gxf m2t m2ts m4a m4v mka mkv mov mp2 mp3 mp4 mpeg mpg mts mxf oga "
+    "ogg ogv opus ts vob wav webm wma wmv".split()
 )
 #: What one film's receipt says of files that are not used; a name may have 1,024 bytes, a state 256 KiB.
 _MOST_WARNINGS = 8

@@ -240,16 +240,25 @@ def test_a_deleted_asset_leaves_a_sentence_and_nothing_else(table, workflow, bey
     assert {each["status"] for each in life.versions(ASSET, PLACE)} == {"removed"}
 
 
-def test_purging_takes_every_version_of_the_film_and_its_captions_and_nobody_elses(table, workflow, beyond):
+def test_purging_takes_every_version_of_the_film_and_its_sidecars_and_nobody_elses(table, workflow, beyond):
     is_published(table, workflow, ONE)
-    captions, other = "uploads/My Film.en.srt", "uploads/My Film.mov.bak"
-    ours = {(key, put_source(key)) for key in (KEY, KEY, captions)}
-    theirs = {(other, put_source(other)), ("uploads/My Film 2.mov", put_source("uploads/My Film 2.mov"))}
+    beside = [f"uploads/My Film.{rest}" for rest in ("en.srt", "json", "jpg", "mov.png")]
+    ours = {(key, put_source(key)) for key in (KEY, KEY, *beside)}
+    others = ("uploads/My Film.mov.bak", "uploads/My Film 2.mov", "uploads/My Film.de.mov", "uploads/My Film.en.fr.srt")
+    theirs = {(other, put_source(other)) for other in others}
     client("s3").delete_object(Bucket=BUCKET, Key=KEY)  # a delete marker is a trace too
     report = life.delete(ASSET, PLACE, beyond, purge_sources=True)
     assert sources() == theirs
     assert {(each["key"], each["version_id"]) for each in report["sources"]} > ours
-    assert len(report["sources"]) == 4
+    assert len(report["sources"]) == len(ours) + 1
+
+
+def test_purging_keeps_what_may_be_another_films(table, workflow, beyond):
+    is_published(table, workflow, ONE)
+    shared = {(key, put_source(key)) for key in ("uploads/My Film.mp4", "uploads/My Film.json")}
+    put_source()
+    life.delete(ASSET, PLACE, beyond, purge_sources=True)
+    assert sources() == shared
 
 
 def test_deleting_twice_is_the_same(table, workflow, beyond):

@@ -150,3 +150,22 @@ def test_a_tag_stands_beside_those_that_were_there():
     }
     assert {each["Key"]: each["Value"] for each in tags[version]} == {"team": "news", "vod-archive": "yes"}
     assert tags[newer] == []
+
+
+# Around a film --------------------------------------------------------------------------------------------------------
+
+
+def test_around_a_film_lies_what_begins_with_its_name_however_a_computer_wrote_it(aws):
+    composed, apart = "uploads/Gar\u00e7on", "uploads/Garc\u0327on"
+    ours = {f"{composed}.mov", f"{apart}.en.srt", f"{composed}.json", apart}
+    for key in (*ours, f"{composed} 2.mov", "uploads/Gar.json"):
+        put(b"x", key)
+    assert set(objects.keys_around(BUCKET, f"{composed}.mov")) == ours
+    assert set(objects.keys_around(BUCKET, f"{apart}.en.srt")) == ours
+
+
+def test_more_keys_than_one_page_of_a_listing_has(aws):
+    for number in range(1_005):
+        client("s3").put_object(Bucket=BUCKET, Key=f"uploads/f.{number:04}.png")
+    assert len(objects.keys_around(BUCKET, "uploads/f.mov")) == 1_005
+    assert len(objects.keys_around(BUCKET, "uploads/f.mov", limit=1_002)) == 1_002

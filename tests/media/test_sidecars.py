@@ -189,7 +189,7 @@ def test_what_is_a_sidecar(key, expected):
     assert sidecars.is_sidecar(key) is expected
 
 
-# Both questions give one answer, and the listings they ask for are enough ----------------------------------------------
+# Both questions give one answer, and the listings they ask for are enough ---------------------------------------------
 
 _words = st.sampled_from(
     ["f", "g", "en", "fr", "forced", "sdh", "mov", "mp4", "x1", "\u00e9", "e\u0301", "json", "srt", "jpg", ""]
