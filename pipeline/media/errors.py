@@ -119,6 +119,17 @@ CODES: dict[str, Code] = {
         shows="`file`, its number of `lines`, and the `first_warnings` with their line numbers",
         fix="Save the captions as SubRip (.srt) or WebVTT (.vtt) in UTF-8 and upload the film again.",
     ),
+    "INPUT_SIDECAR_WRONG": Code(
+        kind="input",
+        retryable=False,
+        owner="uploader",
+        cause=(
+            "The JSON file beside the film asks for something that cannot be followed. The film is not published, "
+            "because the file may ask to hold it."
+        ),
+        shows="`file`, and in `problems` every mistake with its line, column and field",
+        fix="Correct the JSON file and upload it again beside the film. The film itself need not be uploaded again.",
+    ),
     "POLICY_TOO_SHORT": Code(
         kind="policy",
         retryable=False,
