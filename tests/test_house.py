@@ -25,8 +25,10 @@ ALLOWED = {
     "pipeline.stacks": ("pipeline.media", "pipeline.settings", "pipeline.bundle"),
     "pipeline.local": ("pipeline.aws", "pipeline.media", "pipeline.settings", "pipeline.bundle"),
     "pipeline.local.mediaconvert": (),
+    "pipeline.console": ("pipeline.aws", "pipeline.media", "pipeline.settings"),
     "pipeline.cli": (
         "pipeline.local",
+        "pipeline.console",
         "pipeline.local.mediaconvert",  # `vod mediaconvert` serves it alone
         "pipeline.aws",
         "pipeline.media",

@@ -26,6 +26,27 @@ _CONFIG = Config(
 _INVOKING = _CONFIG.merge(Config(retries={"total_max_attempts": 1}, read_timeout=310))
 
 
+def _for_browsers(style: str) -> Config:
+    """What a browser will send must be signed as it sends it: no checksums, and the bucket's regional name (the global
+    one redirects to the region while a bucket is new, and a redirect has no CORS)."""
+    names = {"addressing_style": style, "us_east_1_regional_endpoint": "regional"}
+    return _CONFIG.merge(Config(signature_version="s3v4", request_checksum_calculation="when_required", s3=names))
+
+
+_CONFIGS = {
+    "lambda": _INVOKING,
+    "s3:browsers": _for_browsers("virtual"),
+    "s3:browsers-dotted": _for_browsers("path"),  # a dot in a bucket's name fits no certificate
+}
+
+
 @functools.cache
 def client(service: str) -> Any:
-    return boto3.client(service, config=_INVOKING if service == "lambda" else _CONFIG)
+    """A service's client; "s3:browsers" signs what a browser will send (pipeline.aws.uploads)."""
+    return boto3.client(service.partition(":")[0], config=_CONFIGS.get(service, _CONFIG))
+
+
+def forget() -> None:
+    """Make clients anew when next asked for, with the credentials that there are then."""
+    client.cache_clear()
+    boto3.setup_default_session()

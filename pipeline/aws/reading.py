@@ -83,7 +83,7 @@ def show(name: str, place: Place) -> dict[str, Any]:
         "jobs": [_job(record) for record in table.jobs(newest)],
         "renditions": told.get("renditions", []),
         "duration_ms": told.get("duration_ms"),
-        "links": {"console": _console(arn)},
+        "links": {"console": console_url(arn)},
     }
 
 
@@ -113,7 +113,7 @@ def explain(name: str, place: Place) -> dict[str, Any]:
         "jobs": jobs,
         "log": logs(upload.asset_id, place)[-40:],
         "reproduce": _reproduce(upload.bucket, upload.key, upload.version_id),
-        "links": {"console": _console(arn)},
+        "links": {"console": console_url(arn)},
     }
 
 
@@ -178,7 +178,7 @@ def logs(asset_id: str, place: Place, since: datetime.datetime | None = None) ->
             found += [(event["timestamp"], function, event["message"]) for page in pages for event in page["events"]]
         except client("logs").exceptions.ResourceNotFoundException:
             continue  # it has logged nothing yet
-    return [{"at": _iso(at), "function": name, "line": line.rstrip()} for at, name, line in sorted(found)[-_LOG_LINES:]]
+    return [{"at": iso(at), "function": name, "line": line.rstrip()} for at, name, line in sorted(found)[-_LOG_LINES:]]
 
 
 def functions(place: Place) -> list[str]:
@@ -209,7 +209,7 @@ def _version(record: Mapping[str, Any]) -> dict[str, Any]:
 def _step(step: timeline.Step) -> dict[str, Any]:
     return {
         "state": step.name,
-        "entered": _iso(step.entered * 1000),
+        "entered": iso(step.entered * 1000),
         "seconds": None if step.exited is None else round(step.exited - step.entered, 3),
         "failed_attempts": step.failures,
         "error": step.error,
@@ -233,7 +233,7 @@ def _job(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _console(arn: str) -> str:
+def console_url(arn: str) -> str:
     region = arn.split(":")[3]
     return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{arn}"
 
@@ -246,6 +246,6 @@ def _reproduce(bucket: str, key: str, version_id: str | None) -> str:
     return f"{shlex.join(fetch)} && vod run --once {file}"
 
 
-def _iso(milliseconds: float) -> str:
+def iso(milliseconds: float) -> str:
     moment = datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -173,6 +173,11 @@ class AssetTable:
     def asset(self, asset_id: str) -> dict[str, Any] | None:
         return self._get(asset_id, ASSET)
 
+    def look_up(self, wanted: list[tuple[str, str]]) -> list[dict[str, Any]]:
+        """Of the items with these (pk, sk), no two alike, those that there are; in no order."""
+        pages = [wanted[start : start + _PAGE] for start in range(0, len(wanted), _PAGE)]
+        return [item for page in pages for item in self._read([_pack(_key(pk, sk)) for pk, sk in page])]
+
     def publish(self, upload: Upload, title: str) -> None:
         """Move `current` and `highest` to this run, never back, and call the version published: all or nothing.
 

@@ -25,12 +25,16 @@ from pipeline.aws import clients
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """One running stack. outputs are the CloudFormation stack's; shared says that another process keeps it alive."""
+    """One running stack. outputs are the CloudFormation stack's; shared says that another process keeps it alive.
+
+    console_url: where its console is served, if it is.
+    """
 
     endpoint_url: str
     delivery_url: str
     outputs: dict[str, str]
     shared: bool = False
+    console_url: str = ""
 
     def client(self, service: str) -> Any:
         return _client(service, self.endpoint_url)
