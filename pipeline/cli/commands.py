@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import contextlib
+import dataclasses
 import json
 import threading
 import time
@@ -14,11 +15,12 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline.cli.collect import collect
+from pipeline.cli.console import served
 from pipeline.cli.films import Film
 from pipeline.cli.follow import Follower, Result
 from pipeline.cli.screen import Screen, print_receipt
 from pipeline.cli.watch import Watch
-from pipeline.cli.world import World, announced, open_world
+from pipeline.cli.world import World, announced, open_world, spoken_to
 
 _LOOK_SECONDS = 0.2
 _UPLOADS_AT_ONCE = 4
@@ -40,8 +42,12 @@ def run(films: list[Film], console: Console, home: Path, options: argparse.Names
 
 
 def up(console: Console, home: Path, options: argparse.Namespace) -> int:
-    """Keep a stack running and say what happens in it."""
-    with _started(console, home, options, attach=False) as world, announced(home, world):
+    """Keep a stack running, with its console, and say what happens in it."""
+    with contextlib.ExitStack() as running:
+        world = running.enter_context(_started(console, home, options, attach=False))
+        running.enter_context(spoken_to(world))
+        world = dataclasses.replace(world, console_url=running.enter_context(served(world, options.console_port)))
+        running.enter_context(announced(home, world))
         _say_how_to_upload(console, world)
         with Watch(world, console):
             _serve(console, world)
@@ -73,6 +79,8 @@ def _follow(followers: list[Follower], console: Console) -> list[Result]:
 
 
 def _serve(console: Console, world: World) -> None:
+    if world.console_url:
+        console.print(f"\nconsole at {world.console_url}", end="")
     console.print(f"\nserving at {world.delivery_url}, AWS endpoint {world.endpoint_url}; Ctrl-C stops")
     wait_for_a_signal()
 

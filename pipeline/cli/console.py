@@ -12,27 +12,23 @@ import os
 import webbrowser
 from collections.abc import Iterator
 
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from pipeline.cli.operate import OperationFailed, place
+from pipeline.cli.operate import place
 from pipeline.cli.world import World, attached, spoken_to
 from pipeline.local.home import default_home
 
 PORT = 8090
 
 
-def console(options: argparse.Namespace, terminal: Console) -> int:
+def serve(options: argparse.Namespace, terminal: Console) -> int:
     """Serve the console of the pipeline that is meant until a signal comes."""
     from pipeline.cli.commands import wait_for_a_signal
 
-    try:
-        world = attached(default_home(), options.stack)
-    except (ClientError, BotoCoreError) as error:
-        raise OperationFailed(str(error)) from error
+    world = attached(default_home(), options.stack)
     with spoken_to(world), served(world, options.port, options.write) as url:
         allowed = "" if may_write(world, options.write) else ", reading only (--write allows actions and uploads)"
-        terminal.print(f"console of {stack_name(world)} at {url}{allowed}; Ctrl-C stops", soft_wrap=True)
+        terminal.print(f"console of {world.name} at {url}{allowed}; Ctrl-C stops", soft_wrap=True)
         if options.open:
             webbrowser.open(url)
         wait_for_a_signal()
@@ -48,7 +44,7 @@ def served(world: World, port: int | None = None, write: bool = False) -> Iterat
     from pipeline.local.emulators.server import HOST, reserve
 
     here = Here(
-        stack=stack_name(world),
+        stack=world.name,
         place=place(world),
         sources_bucket=world.outputs["SourcesBucket"],
         delivery_url=world.delivery_url,
@@ -64,8 +60,3 @@ def served(world: World, port: int | None = None, write: bool = False) -> Iterat
 def may_write(world: World, write: bool) -> bool:
     """A laptop's own pipeline may always be written to: there is nothing to lose there."""
     return write or bool(world.endpoint_url)
-
-
-def stack_name(world: World) -> str:
-    """The state machine's name begins with its stack's."""
-    return world.outputs["StateMachineArn"].rsplit(":", 1)[-1]

@@ -106,6 +106,7 @@ def parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(command=_run)
     up = commands.add_parser("up", help="keep the pipeline running for uploads from any S3 client")
+    up.add_argument("--console-port", type=int, help="port of the console (default 8090, or the next free one)")
     up.set_defaults(command=_up)
     demo = commands.add_parser("demo", help="make a 20-second film and put it through the pipeline")
     demo.add_argument("--once", action="store_true", help="exit when the film has ended instead of serving it")
@@ -127,6 +128,7 @@ def parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_mediaconvert(commands)
     _add_operations(commands)
+    _add_console(commands)
     return vod
 
 
@@ -140,6 +142,20 @@ def _add_check(commands: Any) -> None:
     check.add_argument("--profile", default="default", metavar="NAME", help="a profile of profiles.toml (default)")
     check.add_argument("--json", action="store_true", help="print one JSON object per film on standard output")
     check.set_defaults(command=_check)
+
+
+def _add_console(commands: Any) -> None:
+    page = commands.add_parser(
+        "console",
+        help="serve a page on this machine that shows what runs, how far it is and why it failed",
+        epilog="It looks at the pipeline that `vod up` keeps running here (which serves its own console as well), or "
+        "at a deployed stack, which it only reads unless --write is given",
+    )
+    page.add_argument("--stack", metavar="NAME", help="a deployed stack, in the account your AWS settings choose")
+    page.add_argument("--port", type=int, help="where to listen on 127.0.0.1 (default 8090, or the next free one)")
+    page.add_argument("--write", action="store_true", help="also upload, cancel, retry, approve and release from it")
+    page.add_argument("--open", action="store_true", help="open it in the browser")
+    page.set_defaults(command=_console)
 
 
 def _add_mediaconvert(commands: Any) -> None:
@@ -277,6 +293,12 @@ def _check(options: argparse.Namespace, console: Console) -> int:
     from pipeline.cli.check import check
 
     return check(options, console)
+
+
+def _console(options: argparse.Namespace, console: Console) -> int:
+    from pipeline.cli.console import serve
+
+    return serve(options, console)
 
 
 def _mediaconvert(options: argparse.Namespace, console: Console) -> int:

@@ -27,13 +27,14 @@ from pipeline.aws import clients
 class World:
     """One running stack. outputs are the CloudFormation stack's; shared says that another process keeps it alive.
 
-    console_url: where its console is served, if it is.
+    name: the stack's. console_url: where its console is served, if it is.
     """
 
     endpoint_url: str
     delivery_url: str
     outputs: dict[str, str]
     shared: bool = False
+    name: str = ""
     console_url: str = ""
 
     def client(self, service: str) -> Any:
@@ -69,7 +70,7 @@ def _deployed(name: str) -> World:
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     if "StateMachineArn" not in outputs:
         raise NoPipeline(f"stack {name} is {stack['StackStatus']} and has no outputs of this pipeline")
-    return World("", outputs["DeliveryUrl"], outputs, shared=True)
+    return World("", outputs["DeliveryUrl"], outputs, shared=True, name=name)
 
 
 @contextlib.contextmanager
@@ -121,7 +122,7 @@ def open_world(
 
     player_build.build(home)
     with Stack.start(home, port=port, edge_port=edge_port, context=context) as stack:
-        yield World(stack.endpoint_url, stack.delivery_url, dict(stack.outputs))
+        yield World(stack.endpoint_url, stack.delivery_url, dict(stack.outputs), name=stack.deployment.stack_name)
 
 
 @contextlib.contextmanager

@@ -59,7 +59,7 @@ def application(here: Here, origin: str, page: Path = PAGE) -> ASGIApp:
         routes=[
             *api.routes(),
             Route("/api/{rest:path}", _unknown, methods=["GET", "POST"]),
-            Mount("/", StaticFiles(directory=page, html=True, check_dir=False)),
+            Mount("/", StaticFiles(directory=page, html=True)) if page.is_dir() else Route("/", _no_page),
         ],
         exception_handlers={HTTPException: _http_error},
     )
@@ -264,12 +264,15 @@ async def _unknown(request: Request) -> Response:
     return _told(404, "not_found", f"{request.url.path} is nothing this console has")
 
 
+async def _no_page(request: Request) -> Response:
+    return Response(f"the page's files are not in {PAGE}", 404, media_type="text/plain")
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     if request.url.path.startswith("/api/"):
         return _told(status, "refused", f"{request.method} {request.url.path}: {getattr(error, 'detail', error)}")
-    text = "not found: the page's files are in the folder console/ of the repository" if status == 404 else str(error)
-    return Response(text, status, media_type="text/plain")
+    return Response(f"{request.url.path}: {getattr(error, 'detail', error)}", status, media_type="text/plain")
 
 
 async def _body(request: Request) -> Mapping[str, Any]:

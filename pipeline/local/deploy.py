@@ -47,8 +47,9 @@ class Assembly(Protocol):
 
 @dataclass(frozen=True)
 class Deployment:
-    """A stack that is up: outputs by key, physical ids by logical id."""
+    """A stack that is up: its name, outputs by key, physical ids by logical id."""
 
+    stack_name: str
     outputs: Mapping[str, str]
     physical: Mapping[str, str]
 
@@ -138,6 +139,7 @@ def _describe(cloudformation: Any, name: str) -> Deployment:
     stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
     return Deployment(
+        name,
         {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
         {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources},
     )

@@ -23,7 +23,10 @@ def test_options_ask_for_a_stack_of_ones_own(monkeypatch, tmp_path):
     """One that runs already was deployed with others."""
     started = []
     running = world.World("http://127.0.0.1:1", "http://127.0.0.1:2", {})
-    stack = SimpleNamespace(endpoint_url="http://127.0.0.1:3", delivery_url="http://127.0.0.1:4", outputs={})
+    deployment = SimpleNamespace(stack_name="Vod")
+    stack = SimpleNamespace(
+        endpoint_url="http://127.0.0.1:3", delivery_url="http://127.0.0.1:4", outputs={}, deployment=deployment
+    )
     monkeypatch.setattr(world, "_running", lambda home: running)
     monkeypatch.setattr("pipeline.local.player_build.build", lambda home: None)
     monkeypatch.setattr(

@@ -13,6 +13,7 @@ from typing import Self
 
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
+from starlette.types import ASGIApp
 
 from .app import Edge
 
@@ -38,9 +39,9 @@ def _listen(port: int) -> socket.socket:
 
 
 class Serving:
-    """A running edge; a context manager that stops it."""
+    """A running edge, or any other application; a context manager that stops it."""
 
-    def __init__(self, edge: Edge, listener: socket.socket) -> None:
+    def __init__(self, edge: ASGIApp, listener: socket.socket) -> None:
         self.edge = edge
         self.port: int = listener.getsockname()[1]
         self.url = f"http://{HOST}:{self.port}"
