@@ -8,8 +8,9 @@ the upper half of S3's own sequencer in these events, so that any later upload o
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from pipeline.aws.clients import client
@@ -26,23 +27,37 @@ class QueueRefused(Exception):
     """SQS took some messages of a batch and not others. Announcing again is harmless."""
 
 
-def announce(sources_bucket: str, prefix: str, queue_url: str) -> dict[str, int]:
-    """Send every film below `prefix`; {"sent", "left_out"}: sidecars, folders and hidden files are no films."""
+def announce(
+    sources_bucket: str, prefix: str, queue_url: str, tell: Callable[[int], None] = lambda count: None
+) -> dict[str, int]:
+    """Send every film below `prefix`; {"sent", "left_out"}: sidecars, folders and hidden files are no films.
+
+    `tell` hears how many were sent with each batch.
+    """
     if not prefix.startswith(keys.UPLOADS):
         raise NotUnderUploads(f"{prefix!r} does not begin with {keys.UPLOADS}: films are taken from there only")
-    sent = left_out = 0
-    batch: list[str] = []
-    for version in _newest(sources_bucket, prefix):
-        if not keys.is_film(version["Key"]):
-            left_out += 1
-            continue
-        batch.append(json.dumps(event_for(sources_bucket, version)))
-        sent += 1
-        if len(batch) == _BATCH:
-            _send(queue_url, batch)
-            batch = []
-    _send(queue_url, batch)
+    left_out = 0
+
+    def films() -> Iterator[dict[str, Any]]:
+        nonlocal left_out
+        for version in newest(sources_bucket, prefix):
+            if keys.is_film(version["Key"]):
+                yield event_for(sources_bucket, version)
+            else:
+                left_out += 1
+
+    sent = send(queue_url, films(), tell)
     return {"sent": sent, "left_out": left_out}
+
+
+def send(queue_url: str, events: Iterable[dict[str, Any]], tell: Callable[[int], None] = lambda count: None) -> int:
+    """Put events on a queue in batches; how many. Raises QueueRefused."""
+    sent, rest = 0, iter(events)
+    while batch := [json.dumps(event) for event in itertools.islice(rest, _BATCH)]:
+        _send(queue_url, batch)
+        sent += len(batch)
+        tell(len(batch))
+    return sent
 
 
 def event_for(bucket: str, version: dict[str, Any]) -> dict[str, Any]:
@@ -58,15 +73,14 @@ def event_for(bucket: str, version: dict[str, Any]) -> dict[str, Any]:
     return {"version": "0", "source": "aws.s3", "detail-type": "Object Created", "detail": detail}
 
 
-def _newest(bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+def newest(bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+    """The newest version of every key below `prefix`, as ListObjectVersions has it; not of deleted ones."""
     pages = client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
     for page in pages:
         yield from (version for version in page.get("Versions", []) if version["IsLatest"])
 
 
 def _send(queue_url: str, bodies: list[str]) -> None:
-    if not bodies:
-        return
     entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
     answer = client("sqs").send_message_batch(QueueUrl=queue_url, Entries=entries)
     for refused in answer.get("Failed", []):

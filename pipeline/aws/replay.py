@@ -21,22 +21,31 @@ class ReplayRefused(Exception):
     """A function failed once more on a dead letter; the message says with what. The letter stays where it was."""
 
 
-def to_queue(dead_letters_url: str, queue_url: str) -> int:
+def waiting(dead_letters_url: str) -> int:
+    """How many letters lie there, "approximately" (SQS API Reference, GetQueueAttributes); none is touched."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    answer = client("sqs").get_queue_attributes(QueueUrl=dead_letters_url, AttributeNames=names)
+    return sum(int(answer["Attributes"][name]) for name in names)
+
+
+def to_queue(dead_letters_url: str, queue_url: str, tell: Callable[[int], None] = lambda count: None) -> int:
+    """Send every letter to the queue; `tell` hears of each."""
+
     def send(body: str) -> None:
         client("sqs").send_message(QueueUrl=queue_url, MessageBody=body)
 
-    return _each(dead_letters_url, send)
+    return _each(dead_letters_url, send, tell)
 
 
-def to_function(dead_letters_url: str, function: str) -> int:
-    """Call the function and wait. Raises ReplayRefused."""
+def to_function(dead_letters_url: str, function: str, tell: Callable[[int], None] = lambda count: None) -> int:
+    """Call the function with every letter and wait. Raises ReplayRefused."""
 
     def call(body: str) -> None:
         answer = client("lambda").invoke(FunctionName=function, Payload=json.dumps(event_of(body)).encode())
         if answer.get("FunctionError"):
             raise ReplayRefused(f"{function} failed once more: {answer['Payload'].read().decode()[:500]}")
 
-    return _each(dead_letters_url, call)
+    return _each(dead_letters_url, call, tell)
 
 
 def event_of(body: str) -> Any:
@@ -49,7 +58,7 @@ def event_of(body: str) -> Any:
     return said["requestPayload"] if wrapped else said
 
 
-def _each(dead_letters_url: str, hand_over: Callable[[str], None]) -> int:
+def _each(dead_letters_url: str, hand_over: Callable[[str], None], tell: Callable[[int], None]) -> int:
     """What lies there now, and no more: what fails again comes back here, and would go round for ever."""
     sqs, handed = client("sqs"), set()
     while True:
@@ -63,3 +72,4 @@ def _each(dead_letters_url: str, hand_over: Callable[[str], None]) -> int:
             hand_over(message["Body"])
             sqs.delete_message(QueueUrl=dead_letters_url, ReceiptHandle=message["ReceiptHandle"])
             handed.add(message["MessageId"])
+            tell(1)

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -82,6 +82,18 @@ class AssetTable:
 
     def version(self, upload: Upload) -> dict[str, Any] | None:
         return self._get(upload.asset_id, _version_sk(upload.version))
+
+    def registered(self, uploads: Sequence[Upload]) -> dict[Upload, dict[str, Any]]:
+        """The version's record of each upload that has one: a call for a hundred of them."""
+        found = {}
+        for start in range(0, len(uploads), _PAGE):
+            page = uploads[start : start + _PAGE]
+            packed = [_pack(_key(upload.asset_id, _version_sk(upload.version))) for upload in page]
+            records = {(record["pk"], record["sk"]): record for record in self._read(packed)}
+            for upload in page:
+                record = records.get((upload.asset_id, _version_sk(upload.version)))
+                found |= {upload: record} if record else {}
+        return found
 
     def versions(self, asset_id: str) -> list[dict[str, Any]]:
         """Every upload of the asset."""

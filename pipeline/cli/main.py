@@ -191,18 +191,37 @@ def _add_operations(commands: Any) -> None:
     cancel = _operation(commands, "cancel", "cancel", "stop a run, cancel its jobs and remove what it made")
     cancel.add_argument("name", metavar="ASSET|EXECUTION", help="an asset's id, or an execution's name or ARN")
     retry = _operation(
-        commands, "retry", "retry", "let a failed run go on at its red box, or begin the upload's next run"
+        commands, "retry", "retry", "let a failed run go on at its red box, or begin the upload's next run", "again"
     )
-    retry.add_argument("name", metavar="ASSET|EXECUTION", help="an asset's id, or an execution's name or ARN")
+    retry.add_argument(
+        "name", nargs="?", metavar="ASSET|EXECUTION", help="an asset's id, or an execution's name or ARN"
+    )
+    _add_window(retry, "every run that failed from then on: ")
+    retry.add_argument("--code", metavar="CODE", help="with --since: only those that failed with this error's code")
+    retry.add_argument("--yes", action="store_true", help="with --since: do it; without it they are only listed")
     sweep = _operation(commands, "sweep", "sweep", "finish now what somebody left unfinished, and say what it was")
     sweep.add_argument(
         "--grace", type=int, metavar="SECONDS", help="take up what is older than this (default 120: nobody's hands)"
     )
-    replay = _operation(commands, "replay", "replay_letters", "send dead letters back to where they came from")
+    replay = _operation(
+        commands,
+        "replay",
+        "replay_letters",
+        "send dead letters once more, and what was lost without leaving one",
+        "again",
+    )
     replay.add_argument("queue", nargs="?", default="all", choices=["uploads", "jobs", "record", "sweep", "all"])
-    ingest = _operation(commands, "ingest", "ingest", "announce films that lie in the sources bucket already")
+    _add_window(replay, "also uploads that came from then on and never started, and jobs whose end nobody heard: ")
+    replay.add_argument("--no-letters", action="store_true", help="with --since: leave dead letters where they are")
+    replay.add_argument("--dry-run", action="store_true", help="say what would be sent, and send nothing")
+    ingest = _operation(commands, "ingest", "ingest", "announce films that lie in the sources bucket already", "again")
     ingest.add_argument("prefix", metavar="PREFIX", help="where they lie: uploads/, or something below it")
     _add_life(commands)
+
+
+def _add_window(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument("--since", type=moment, metavar="WHEN", help=f"{what}{_WHEN}")
+    command.add_argument("--until", type=moment, metavar="WHEN", help="with --since: until then (default: now)")
 
 
 def _add_life(commands: Any) -> None:
@@ -334,6 +353,7 @@ _USAGE_ERRORS = (
     "NothingByThatName",
     "NotUnderUploads",
     "QueueUnclear",
+    "Unclear",
     "NotConfirmed",
     "KeyNotMade",
     "NotAnAssetId",
@@ -352,6 +372,7 @@ _LAZY_ERRORS = {
     "pipeline.cli.check": ("NoSuchProfile",),
     "pipeline.cli.life": ("KeyNotMade", "NotConfirmed", "PlaybackIsPublic"),
     "pipeline.cli.mediaconvert": ("QueueUnclear",),
+    "pipeline.cli.again": ("Unclear",),
     "pipeline.cli.operate": ("OperationFailed",),
     "pipeline.cli.world": ("NoPipeline",),
     "pipeline.media.signing": ("KeyNotUsable", "NotAnAssetId"),

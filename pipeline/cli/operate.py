@@ -1,4 +1,4 @@
-"""`vod cancel`, `retry`, `sweep`, `replay`, `ingest`: what operators do to a pipeline that runs elsewhere.
+"""`vod cancel`, `sweep`: what operators do to a pipeline that runs elsewhere, and how every such command finds it.
 
 The pipeline is the one that `vod up` keeps running in this home, or a deployed stack (--stack, VOD_STACK). Both are
 spoken to with the AWS API by the code that runs in Lambda too. Each command prints what it did, or with --json one
@@ -15,14 +15,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from pipeline.aws import existing, operate, replay
+from pipeline.aws import operate
 from pipeline.aws.clients import client
 from pipeline.cli.lines import printable
 from pipeline.cli.world import World, attached, spoken_to
 from pipeline.local.home import default_home
 from pipeline.settings import NONE
-
-QUEUES = ("uploads", "jobs", "record", "sweep")
 
 
 class OperationFailed(Exception):
@@ -30,9 +28,11 @@ class OperationFailed(Exception):
 
 
 def command(
-    work: Callable[[World, argparse.Namespace], dict[str, Any]], tell: Callable[[dict[str, Any]], list[str]]
+    work: Callable[[World, argparse.Namespace], dict[str, Any]],
+    tell: Callable[[dict[str, Any]], list[str]],
+    status: Callable[[dict[str, Any]], int] = lambda result: 0,
 ) -> Callable[[argparse.Namespace, Console], int]:
-    """A command of the command line: find the pipeline, do the work, print what came of it."""
+    """A command of the command line: find the pipeline, do the work, print what came of it, exit with its status."""
 
     def run(options: argparse.Namespace, console: Console) -> int:
         try:
@@ -45,7 +45,7 @@ def command(
         else:
             # In one piece: rich takes longer for five thousand lines than DynamoDB's answer takes to read.
             console.print("\n".join(map(printable, tell(result))), markup=False, soft_wrap=True)
-        return 0
+        return status(result)
 
     return run
 
@@ -60,14 +60,6 @@ def _tell_cancelled(result: dict[str, Any]) -> list[str]:
         f"{run['removed_objects']} objects removed"
         for run in result["cancelled"]
     ]
-
-
-def _retry(world: World, options: argparse.Namespace) -> dict[str, Any]:
-    return operate.retry(options.name, place(world))
-
-
-def _tell_retried(result: dict[str, Any]) -> list[str]:
-    return [f"{result['how']}: {result['execution']}"]
 
 
 def _sweep(world: World, options: argparse.Namespace) -> dict[str, Any]:
@@ -86,35 +78,8 @@ def _tell_swept(report: dict[str, Any]) -> list[str]:
     return [*counts, *(f"  {each}" for each in report["did"]), *trouble, *rest]
 
 
-def _replay(world: World, options: argparse.Namespace) -> dict[str, Any]:
-    wanted, outputs = QUEUES if options.queue == "all" else (options.queue,), world.outputs
-    ways: dict[str, Callable[[], int]] = {
-        "uploads": lambda: replay.to_queue(outputs["UploadsDeadLettersUrl"], outputs["UploadsQueueUrl"]),
-        "jobs": lambda: replay.to_queue(outputs["JobsDeadLettersUrl"], outputs["JobsQueueUrl"]),
-        "record": lambda: replay.to_function(outputs["RecordDeadLettersUrl"], outputs["RecordFunction"]),
-        "sweep": lambda: replay.to_function(outputs["SweepDeadLettersUrl"], outputs["SweepFunction"]),
-    }
-    return {name: ways[name]() for name in wanted}
-
-
-def _tell_replayed(result: dict[str, Any]) -> list[str]:
-    return [f"{name}: {count} sent once more" for name, count in result.items()]
-
-
-def _ingest(world: World, options: argparse.Namespace) -> dict[str, Any]:
-    return existing.announce(world.outputs["SourcesBucket"], options.prefix, world.outputs["UploadsQueueUrl"])
-
-
-def _tell_ingested(result: dict[str, Any]) -> list[str]:
-    left_out = f"; {result['left_out']} objects are no films" if result["left_out"] else ""
-    return [f"{result['sent']} films announced{left_out}; those that came in before start nothing"]
-
-
 cancel = command(_cancel, _tell_cancelled)
-retry = command(_retry, _tell_retried)
 sweep = command(_sweep, _tell_swept)
-replay_letters = command(_replay, _tell_replayed)
-ingest = command(_ingest, _tell_ingested)
 
 
 def place(world: World) -> operate.Place:

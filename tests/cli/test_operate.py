@@ -49,11 +49,6 @@ def test_cancel_says_what_it_stopped_and_removed(capsys, monkeypatch):
     assert json.loads(vod(capsys, "cancel", "film-1", "--json")[1]) == {"cancelled": done}
 
 
-def test_retry_says_how_the_run_goes_on(capsys, monkeypatch):
-    monkeypatch.setattr(work, "retry", lambda name, place: {"execution": "film-1-r2", "how": "started anew"})
-    assert vod(capsys, "retry", "film-1") == (0, "started anew: film-1-r2")
-
-
 @pytest.mark.parametrize(
     ("error", "status"), [(work.NothingByThatName("x: there is no asset"), 2), (work.NotNow("x is published"), 1)]
 )
@@ -96,26 +91,6 @@ def test_a_sweep_that_fails_says_with_what(capsys, monkeypatch):
     monkeypatch.setattr(operate, "client", lambda service: Lambda({"errorMessage": "throttled"}, failed=True))
     status, said = vod(capsys, "sweep")
     assert status == 1 and "throttled" in said and "Traceback" not in said
-
-
-@pytest.mark.parametrize(("queue", "expected"), [("jobs", {"jobs": 2}), ("all", dict.fromkeys(operate.QUEUES, 2))])
-def test_replay_sends_each_queues_letters_to_where_they_came_from(capsys, monkeypatch, queue, expected):
-    sent = []
-    for way in ("to_queue", "to_function"):
-        monkeypatch.setattr(operate.replay, way, lambda dead, goal: sent.append((dead, goal)) or 2)
-    assert json.loads(vod(capsys, "replay", queue, "--json")[1]) == expected
-    assert sent == [(f"{name}-dead", name) for name in expected]
-
-
-def test_ingest_says_how_many_films_it_announced(capsys, monkeypatch):
-    monkeypatch.setattr(operate.existing, "announce", lambda *arguments: {"sent": 4, "left_out": 1})
-    status, said = vod(capsys, "ingest", "uploads/old/")
-    assert status == 0 and said.startswith("4 films announced; 1 objects are no films")
-
-
-def test_a_prefix_outside_uploads_is_a_mistake(capsys):
-    status, said = vod(capsys, "ingest", "a/")
-    assert status == 2 and "uploads/" in said
 
 
 # Which pipeline ------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -79,15 +80,23 @@ def test_a_cancelled_run_leaves_no_job_and_no_object_and_may_be_tried_again(
     vod(pipeline, tmp_path, "cancel", retried["execution"])
 
 
-@pytest.fixture
-def deaf(pipeline: Pipeline):
-    """Nobody hears what MediaConvert says."""
+@contextlib.contextmanager
+def unheard(pipeline: Pipeline, source: str):
+    """Within the block nobody hears what this service says."""
     events = pipeline.world.client("events")
     patterns = {rule["Name"]: rule.get("EventPattern", "") for rule in events.list_rules()["Rules"]}
-    (name,) = [name for name, pattern in patterns.items() if "aws.mediaconvert" in pattern]
+    (name,) = [name for name, pattern in patterns.items() if source in pattern]
     events.disable_rule(Name=name)
-    yield
-    events.enable_rule(Name=name)
+    try:
+        yield
+    finally:
+        events.enable_rule(Name=name)
+
+
+@pytest.fixture
+def deaf(pipeline: Pipeline):
+    with unheard(pipeline, "aws.mediaconvert"):
+        yield
 
 
 def test_a_job_whose_end_nobody_heard_is_published_by_the_sweep(
@@ -124,9 +133,29 @@ def test_dead_letters_and_objects_that_were_there_before_start_nothing_twice(
     sqs, outputs = pipeline.world.client("sqs"), pipeline.world.outputs
     sqs.send_message(QueueUrl=outputs["JobsDeadLettersUrl"], MessageBody=json.dumps({"detail": {"status": "COMPLETE"}}))
     sqs.send_message(QueueUrl=outputs["RecordDeadLettersUrl"], MessageBody=json.dumps(_bad_end(result.execution_arn)))
-    assert vod(pipeline, tmp_path, "replay") == {"uploads": 0, "jobs": 1, "record": 1, "sweep": 0}
-    assert vod(pipeline, tmp_path, "replay", "record") == {"record": 0}
+    assert vod(pipeline, tmp_path, "replay")["letters"] == {"uploads": 0, "jobs": 1, "record": 1, "sweep": 0}
+    assert vod(pipeline, tmp_path, "replay", "record")["letters"] == {"record": 0}
     assert pipeline.record(result)["status"] == "rejected" and len(pipeline.executions()) == before
+
+
+def test_an_upload_whose_event_was_lost_is_found_by_its_window_and_starts_once(
+    pipeline: Pipeline, film_folder: Path, tmp_path: Path
+):
+    with unheard(pipeline, "aws.s3"):
+        follower = Follower(
+            pipeline.world, Film(films.written(film_folder, "lost.mp4", b"no film"), "uploads/lost.mp4")
+        )
+        follower.upload()
+        time.sleep(1)
+    found = vod(pipeline, tmp_path, "replay", "uploads", "--since", "5m", "--dry-run")
+    lost = [(each["film"], each["why"]) for each in found["missed"]["uploads"]]
+    assert lost == [("uploads/lost.mp4", "never heard of")]
+    sent = vod(pipeline, tmp_path, "replay", "uploads", "--since", "5m")
+    assert sent["missed"] == found["missed"] and sent["letters"] == {"uploads": 0}
+    assert pipeline.wait(follower).status == "rejected"
+    before = len(pipeline.executions())
+    assert vod(pipeline, tmp_path, "replay", "uploads", "--since", "5m")["missed"] == {"uploads": []}
+    assert len(pipeline.executions()) == before
 
 
 def _bad_end(arn: str) -> dict[str, Any]:
