@@ -129,6 +129,7 @@ def parser() -> argparse.ArgumentParser:
     _add_mediaconvert(commands)
     _add_operations(commands)
     _add_console(commands)
+    _add_completion(commands)
     return vod
 
 
@@ -180,6 +181,19 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a number of 1 or more")
     return int(text)
+
+
+def _add_completion(commands: Any) -> None:
+    completion = commands.add_parser(
+        "completion",
+        help="print a script that teaches your shell to complete commands, options, files and assets",
+        epilog='bash: source <(vod completion bash); zsh, after compinit: eval "$(vod completion zsh)"; '
+        "fish: vod completion fish | source",
+    )
+    completion.add_argument(
+        "what", choices=["bash", "zsh", "fish", "assets"], help="a shell; assets: what the scripts themselves ask for"
+    )
+    completion.set_defaults(command=_completion)
 
 
 _WHEN = "90s, 30m, 6h or 14d ago, or a time such as 2026-11-23T14:30Z"
@@ -244,7 +258,9 @@ def _add_life(commands: Any) -> None:
     keys = commands.add_parser("keys", help="make a key pair for private playback")
     keys.add_argument("action", choices=["new"])
     keys.add_argument("name", metavar="NAME", help="what to call the files")
-    keys.add_argument("--folder", type=Path, default=Path("keys"), help="where to write them (default: keys)")
+    keys.add_argument(
+        "--folder", type=Path, metavar="DIR", default=Path("keys"), help="where to write them (default: keys)"
+    )
     keys.add_argument(
         "--login-of", type=Path, metavar="FILE", help="keep the login's secret of an older NAME.secret.json"
     )
@@ -322,6 +338,12 @@ def _console(options: argparse.Namespace, console: Console) -> int:
     from pipeline.cli.console import serve
 
     return serve(options, console)
+
+
+def _completion(options: argparse.Namespace, console: Console) -> int:
+    from pipeline.cli.completion import complete
+
+    return complete(options, console)
 
 
 def _mediaconvert(options: argparse.Namespace, console: Console) -> int:
