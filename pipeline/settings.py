@@ -68,6 +68,18 @@ class PlanSettings(Settings):
     profile: str
     acceleration: str
     stack: str
+    daily_budget_usd: str
+
+
+@dataclasses.dataclass(frozen=True)
+class HoldSettings(Settings):
+    """daily_budget_usd: "0" where there is no limit."""
+
+    table: str
+    outputs_bucket: str
+    delivery_url: str
+    topic_arn: str
+    daily_budget_usd: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +132,6 @@ class RejectSettings(Settings):
 class CompleteSettings(Settings):
     table: str
     outputs_bucket: str
-    stack: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,6 +152,7 @@ class SweepSettings(Settings):
     topic_arn: str
     stack: str
     old_outputs_days: str
+    daily_budget_usd: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,16 +1,18 @@
 """Plan renditions: choose the renditions and write the jobs' settings where the next step finds them.
 
 In: {upload, source}. Out: the `plan` part: rungs, sounds, captions and thumbnails to expect, where each job's settings
-lie, how long to wait, what it will cost. The settings themselves go to S3, because a state machine's payload may not
-exceed 256 KiB, and every line of the bill to the run's record.
+lie, how long to wait, what it will cost, and whether the day's budget has room for that. The settings themselves go to
+S3, because a state machine's payload may not exceed 256 KiB, and every line of the bill to the run's record.
 Raises SourceRejected (nothing to see or hear, too short, too long, a size that cannot be encoded), PlanImpossible.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from pipeline.aws import money, objects
+from pipeline.aws.budget import EXHAUSTED, RESERVED, UNLIMITED, Budget
 from pipeline.aws.faults import handles_faults
 from pipeline.aws.table import AssetTable
 from pipeline.media import price
@@ -37,9 +39,19 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     money.predicted(table, upload, bill, settings.stack)
     return {
         **part,
+        "budget": _budget(upload, bill, settings),
         "streams": _stored(settings.outputs_bucket, f"{upload.work_prefix}streams.json", plan.streams),
         "download": _stored(settings.outputs_bucket, f"{upload.work_prefix}download.json", plan.download),
     }
+
+
+def _budget(upload: Upload, bill: price.Bill, settings: PlanSettings) -> str:
+    """unlimited, reserved or exhausted: whether the film's price found room in today's budget."""
+    limit = Decimal(settings.daily_budget_usd)
+    if not limit:
+        return UNLIMITED
+    # What has no known price counts as nothing: the message of a film that waits says so.
+    return RESERVED if Budget(settings.table).reserve(upload, round(bill.total, 4), limit) else EXHAUSTED
 
 
 def _stored(bucket: str, key: str, job_settings: dict[str, Any] | None) -> dict[str, str] | None:

@@ -1,7 +1,8 @@
 """Reject upload: tell the uploader what is wrong, with the evidence and the fix.
 
 In: {upload, error: {Error, Cause}}. Out: the `rejection` part, our error contract. The record, the receipt and, where
-nothing older plays, the player page all say the same. Counted as UploadsRejected, because the execution ends green.
+nothing older plays, the player page all say the same. A film that nobody approved in time ends here, too. Counted as
+UploadsRejected, because the execution ends green.
 """
 
 from __future__ import annotations
@@ -10,21 +11,35 @@ from typing import Any
 
 from pipeline.aws import metrics, objects, pointers
 from pipeline.aws.faults import handles_faults
-from pipeline.aws.table import AssetTable
-from pipeline.media import errors, keys, playback
+from pipeline.aws.holds import Holds
+from pipeline.media import errors, holds, keys, playback
 from pipeline.media.asset import Upload
 from pipeline.settings import RejectSettings
+
+#: What Step Functions calls the end of a state's time; only holds lead here by it.
+_TIMED_OUT = "States.Timeout"
 
 
 @handles_faults
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     settings = RejectSettings.from_env()
     upload = Upload.from_state(event["upload"])
-    rejection = errors.parse_cause(event["error"]["Error"], event["error"]["Cause"])
-    AssetTable(settings.table).mark(upload, "rejected", error=rejection)
+    table = Holds(settings.table)
+    rejection = _timed_out(upload, table) if event["error"]["Error"] == _TIMED_OUT else _refusal(event["error"])
+    table.mark(upload, "rejected", error=rejection)
     pointers.show(settings.outputs_bucket, upload, keys.title(upload.key), "rejected")
     objects.write_json(
         settings.sources_bucket, keys.receipt_key(upload.key), playback.receipt(upload, "rejected", error=rejection)
     )
     metrics.count(settings.stack, {"UploadsRejected": 1}, Code=rejection["code"])
     return rejection
+
+
+def _refusal(error: dict[str, str]) -> dict[str, Any]:
+    return errors.parse_cause(error["Error"], error["Cause"])
+
+
+def _timed_out(upload: Upload, table: Holds) -> dict[str, Any]:
+    """Nobody approved or released the film in time: in words, for what it waited and since when."""
+    waited = max(table.of_run(upload), key=lambda hold: hold["waits"]["since"])
+    return holds.timed_out(waited["reason"], waited["waits"]["since"], keys.file_name(upload.key)).as_dict()

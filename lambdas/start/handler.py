@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.aws import executions, logs
 from pipeline.aws.batch import each_message
-from pipeline.aws.table import AssetTable
+from pipeline.aws.intake import Intake
 from pipeline.media import keys
 from pipeline.media.asset import Upload
 from pipeline.settings import StartSettings
@@ -27,11 +27,15 @@ def start(event: dict[str, Any], settings: StartSettings) -> str | None:
     upload = Upload.from_event(event)
     if not keys.is_film(upload.key):
         return None
-    table = AssetTable(settings.table)
+    table = Intake(settings.table)
     with logs.about(upload), logs.call("start"):
         registered = table.register(upload)
-        if registered.get("execution_arn") or registered["status"] == "cancelled":
+        if registered.get("execution_arn") or registered["status"] in ("cancelled", "waiting"):
             return None
-        arn = executions.start(upload.with_revision(int(registered["revision"])), settings.state_machine_arn)
+        upload = upload.with_revision(int(registered["revision"]))
+        if (pause := table.state())["paused"]:
+            table.wait(upload, pause)
+            return None
+        arn = executions.start(upload, settings.state_machine_arn)
         table.started(upload, arn)
         return arn

@@ -22,9 +22,9 @@ from pipeline.aws.table import AssetTable, upload_of
 from pipeline.media import keys, sidecars
 from pipeline.media.asset import Upload
 from pipeline.media.errors import PointerContended
+from pipeline.media.reconcile import CANCELLABLE
 
 _LOOKS = 5
-_UNPUBLISHED = ("received", "transcoding", "failed", "cancelled")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +115,7 @@ def delete(asset_id: str, place: Place, beyond: Beyond, purge_sources: bool = Fa
     uploads = [upload_of(record) for record in records]
     newest = uploads[0]
     table.remove(asset_id, newest.order)
-    cancelled = [_stop(each, place) for each in records if each["status"] in _UNPUBLISHED]
+    cancelled = [_stop(each, place) for each in records if each["status"] in CANCELLABLE]
     for upload in uploads:
         table.removed(upload)
     _say_removed(newest, place.outputs_bucket)

@@ -16,10 +16,10 @@ from pipeline.aws.sweep import remove_outputs
 from pipeline.aws.table import AssetTable, upload_of
 from pipeline.media import keys
 from pipeline.media.asset import Upload
+from pipeline.media.reconcile import CANCELLABLE
 from pipeline.settings import NONE
 
 _EXECUTION = re.compile(r"(?P<asset>.+)-(?P<version>[0-9a-f]{10})-r(?P<revision>\d+)")
-_CANCELLABLE = ("received", "transcoding", "failed", "cancelled")
 #: Verify's refusals: a redrive would look at the same objects again, so these need a new encode.
 _OUTPUTS_AT_FAULT = ("OUTPUT_MISSING", "OUTPUT_WRONG")
 _ENDED_UNPUBLISHED = ("failed", "cancelled", "rejected", "superseded")
@@ -47,7 +47,7 @@ class Place:
 def cancel(name: str, place: Place) -> list[dict[str, Any]]:
     """Stop every unpublished run by this name, cancel its jobs, remove what it made; one entry a run."""
     records = records_of(name, place)
-    unpublished = [record for record in records if record["status"] in _CANCELLABLE]
+    unpublished = [record for record in records if record["status"] in CANCELLABLE]
     if not unpublished:
         raise NotNow(f"{name} is {_statuses(records)}: there is nothing to cancel")
     return [_cancel(upload_of(record), place) for record in unpublished]

@@ -10,6 +10,9 @@ in the report, and does not keep the sweep from the rest; what time did not suff
     versions   registered and never started: started; ended badly and not recorded: recorded; refused or cancelled:
                outputs removed; failed: outputs removed when nobody can redrive it any more; replaced by a newer one
                for as long as old versions are kept: expired, outputs removed
+    holds      an approval or a release that its step has not heard is told it again; films that wait for the budget go
+               on when the day has room for them, oldest first; what was held and has ended is closed
+    intake     uploads that waited while it was paused, and that whoever resumed it left behind, are started
     assets     pointers that do not say what the record's `current` says are written again; of a removed asset there
                are none
 """
@@ -21,15 +24,19 @@ import datetime
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws import executions, failures, objects, pointers, transcoder
+from pipeline.aws.budget import Budget
+from pipeline.aws.holds import HOLD
+from pipeline.aws.intake import Intake, start_waiting
 from pipeline.aws.table import ASSET, JOB, VERSION, AssetTable, upload_of
-from pipeline.media import reconcile
+from pipeline.media import holds, reconcile
 from pipeline.media.asset import Upload
-from pipeline.media.errors import VodError
+from pipeline.media.errors import SourceSuperseded, VodError
 from pipeline.media.reconcile import START_GRACE
 from pipeline.settings import SweepSettings
 
@@ -74,15 +81,21 @@ class Sweep:
         self._jobs = transcoder.Jobs.of(settings.table, settings.mediaconvert_queue_arn, settings.hop_queue_arn)
         self._running: set[str] = set()
         self._live: dict[str, dict[str, Any]] = {}
+        self._budget, self._intake = Budget(settings.table), Intake(settings.table)
+        self._paused: dict[str, Any] = {"paused": False}
+        self._day_is_full = False
         self.report = Report()
 
     def run(self) -> Report:
         """Heartbeats first: they are what waits for nobody. Raises where executions or jobs cannot be listed."""
         self._running = executions.running(self._settings.state_machine_arn)
         self._live = transcoder.live_jobs(self._jobs)
+        self._paused = self._intake.state()
         self._each(JOB, self._job)
         self._orphans()
+        self._each(HOLD, self._hold)
         self._each(VERSION, self._version)
+        self._start_waiting()
         self._each(ASSET, self._asset)
         return self.report
 
@@ -160,7 +173,10 @@ class Sweep:
             return
         upload, arn = upload_of(record), record.get("execution_arn")
         if arn in self._running and record["status"] != "cancelled":
-            self._note_age(record)
+            if record["status"] == holds.STATUS[holds.APPROVAL]:
+                self._held(record, upload)
+            elif record["status"] != holds.STATUS[holds.BUDGET]:
+                self._note_age(record)  # what waits for a decision is nobody's trouble
             return
         ended = executions.find(arn) if arn else None
         just_ended = bool(ended and ended.get("stopDate") and self._is_younger(ended["stopDate"], self._grace))
@@ -187,6 +203,10 @@ class Sweep:
         self.report.oldest_seconds = max(self.report.oldest_seconds, int(age.total_seconds()))
 
     def _start(self, record: dict[str, Any], upload: Upload, ended: None) -> None:
+        if self._paused["paused"]:
+            if self._intake.wait(upload, self._paused):
+                self.report.note("upload waits", upload.execution_name)
+            return
         arn = executions.start(upload, self._settings.state_machine_arn)
         self._table.started(upload, arn)
         self.report.note("execution started", upload.execution_name)
@@ -224,6 +244,48 @@ class Sweep:
         elif self._table.expire(upload):
             self.report.note("version expired", upload.execution_name)
             self._remove(record, upload, ended)
+
+    # Holds and intake ----------------------------------------------------------------------------------------
+
+    def _hold(self, hold: dict[str, Any]) -> None:
+        upload = Upload.from_state(hold["upload"])
+        if self._status(executions.arn_of(upload.execution_name, self._settings.state_machine_arn)) != "RUNNING":
+            self._close(hold)
+        elif "decided" in hold:
+            if self._budget.answer(hold):
+                self.report.note("decision told", upload.execution_name)
+        elif hold["reason"] == holds.BUDGET:
+            self._release(hold, upload)
+
+    def _release(self, hold: dict[str, Any], upload: Upload) -> None:
+        """Oldest first: one that finds no room keeps the younger ones waiting, but for those no day has room for."""
+        limit = Decimal(self._settings.daily_budget_usd)
+        dear = limit and Decimal(str(hold["price_usd"])) > limit
+        if self._paused["paused"] or self._day_is_full or dear:
+            return
+        if not self._budget.release(hold, limit):
+            self._day_is_full = True
+            return
+        self._budget.answer(self._budget.find(upload, holds.BUDGET) or {})
+        self.report.note("released by the budget", upload.execution_name)
+
+    def _held(self, record: dict[str, Any], upload: Upload) -> None:
+        """A held film whose key has a newer one in publication will never be published: its run ends as superseded."""
+        highest = (self._table.asset(upload.asset_id) or {}).get("highest", "")
+        if highest.partition("-")[0] <= upload.order:
+            return
+        newer = SourceSuperseded(
+            "SOURCE_SUPERSEDED", "a newer upload of the same key was published while this one waited for approval"
+        )
+        tokens = [token for hold in self._budget.of_run(upload) if "decided" not in hold for token in hold["tokens"]]
+        if any(executions.fail(token, newer) for token in reversed(tokens)):
+            self.report.note("held film superseded", upload.execution_name)
+
+    def _start_waiting(self) -> None:
+        """Start what waits since intake was paused, unless it still is."""
+        if not self._paused["paused"]:
+            for name in start_waiting(self._intake, self._settings.state_machine_arn, self._has_time):
+                self.report.note("waiting upload started", name)
 
     # Assets --------------------------------------------------------------------------------------------------
 

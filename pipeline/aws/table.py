@@ -4,9 +4,12 @@
     asset id   asset                 title, status, current (version and revision that plays), highest (order
                                      published), removed (no upload up to this order is published again)
     asset id   version#<version>     one upload: its identity, revision, execution, status, error, replaced_at
-    asset id   job#<run>#<role>      one transcode: task token, attempt, job id, status, percent, bill
+    asset id   job#<run>#<role>      one transcode: task token, attempt, job id, status, percent
+    asset id   hold#<run>#<reason>   what a run waits for besides a job, and who decided (pipeline.aws.holds)
     asset id   run#<run>             what is known of a run: asset, source, plan, verified, outputs, playback, encode;
                                      each part noted by the step that learns it
+    control    intake, budget#<day>  whether intake is paused (pipeline.aws.intake), what a day's encodes may cost and
+                                     have reserved (pipeline.aws.budget)
 
 Every write that decides something is conditional, so that duplicates, repeats and races cost nothing.
 
@@ -35,9 +38,11 @@ from pipeline.aws.faults import code_of
 from pipeline.media import keys
 from pipeline.media.asset import Upload
 from pipeline.media.errors import PointerContended, SourceSuperseded
-from pipeline.media.reconcile import KEPT, OPEN_INDEX, START_GRACE
+from pipeline.media.reconcile import CANCELLABLE, KEPT, OPEN_INDEX, START_GRACE, UNDER_WAY
 
 ASSET, VERSION, JOB = "asset", "version", "job"
+#: The key of what is true of the pipeline as a whole, not of an asset.
+CONTROL = "control"
 _ENDED = {":ended1": "COMPLETE", ":ended2": "ERROR", ":ended3": "CANCELED"}
 _NOT_ENDED = "NOT #status IN (:ended1, :ended2, :ended3)"
 _THIS_RUN = "(attribute_not_exists(#revision) OR #revision = :run)"
@@ -107,7 +112,7 @@ class AssetTable:
         condition = f"{_THIS_RUN} AND {_NOT_CANCELLED}"
         values = {":run": upload.revision, ":cancelled": "cancelled"}
         sk = _version_sk(upload.version)
-        return self._update_if(condition, upload, sk, values, status=status, **_open(VERSION), **more)
+        return self._update_if(condition, upload, sk, values, ("waits",), status=status, **_open(VERSION), **more)
 
     def fail(self, upload: Upload, error: dict[str, Any]) -> None:
         """Note why the execution failed. A version that was published stays so: its film plays, only telling failed.
@@ -118,7 +123,7 @@ class AssetTable:
         last = {":published": "published", ":cancelled": "cancelled"}
         condition = f"{_THIS_RUN} AND (attribute_not_exists(#status) OR NOT #status IN (:published, :cancelled))"
         more = {"status": "failed", "error": error, **_open(VERSION, KEPT)}
-        if not self._update_if(condition, upload, sk, {**run, **last}, **more):
+        if not self._update_if(condition, upload, sk, {**run, **last}, ("waits",), **more):
             published = f"{_THIS_RUN} AND #status = :published"
             self._update_if(published, upload, sk, {**run, ":published": "published"}, error=error)
 
@@ -129,11 +134,11 @@ class AssetTable:
 
     def cancel(self, upload: Upload) -> bool:
         """Decide that this run shall not be published; False where it is, or has ended by itself."""
-        condition = f"{_THIS_RUN} AND #status IN (:received, :transcoding, :failed, :cancelled)"
-        values = {f":{status}": status for status in ("received", "transcoding", "failed", "cancelled")}
+        values = {f":{status}": status for status in CANCELLABLE}
+        condition = f"{_THIS_RUN} AND #status IN ({', '.join(values)})"
         sk = _version_sk(upload.version)
         extra = {**values, ":run": upload.revision}
-        return self._update_if(condition, upload, sk, extra, status="cancelled", **_open(VERSION))
+        return self._update_if(condition, upload, sk, extra, ("waits",), status="cancelled", **_open(VERSION))
 
     def redriven(self, upload: Upload) -> None:
         """A failed run goes on; one that has failed again meanwhile, or was published, is left as it is."""
@@ -151,7 +156,7 @@ class AssetTable:
             upload,
             _version_sk(upload.version),
             {**ended, ":run": upload.revision},
-            remove=("execution_arn", "error", "code", "recorded"),
+            remove=("execution_arn", "error", "code", "recorded", "waits"),
             revision=following.revision,
             status="received",
             **_open(VERSION, START_GRACE),
@@ -169,15 +174,9 @@ class AssetTable:
         found = self._get(upload.asset_id, _run_sk(upload)) or {}
         return {name: part for name, part in found.items() if name not in ("pk", "sk")}
 
-    def predict(self, upload: Upload, predicted_usd: float) -> None:
-        """Copy what this version should cost, for lists; nothing where the version is not known."""
-        self._update_if("attribute_exists(pk)", upload, _version_sk(upload.version), {}, predicted_usd=predicted_usd)
-
-    def bill(self, upload: Upload, cost_usd: float) -> None:
-        """Copy what all runs of this version have cost so far. Sums only grow: of two at once the larger knew more."""
-        condition = "attribute_exists(pk) AND (attribute_not_exists(#cost_usd) OR #cost_usd < :cost_usd)"
-        sk = _version_sk(upload.version)
-        self._update_if(condition, upload, sk, {}, cost_usd=cost_usd, billed_at=now())
+    def priced(self, upload: Upload, **amounts: float) -> None:
+        """Copies of what this version should cost and did, for lists; nothing where the version is not known."""
+        self._update_if("attribute_exists(pk)", upload, _version_sk(upload.version), {}, **amounts)
 
     # The asset -----------------------------------------------------------------------------------------------
 
@@ -228,6 +227,7 @@ class AssetTable:
             _version_sk(upload.version),
             f"{_THIS_RUN} AND {_NOT_CANCELLED}",
             {":run": upload.revision, ":cancelled": "cancelled"},
+            ("waits",),
             status="published",
             updated_at=now(),
             **_open(VERSION),
@@ -333,8 +333,8 @@ class AssetTable:
     def removed(self, upload: Upload) -> None:
         """This version's outputs are to go; the sweep sees to what is left of them."""
         values = {"status": "removed", **_open(VERSION, START_GRACE)}
-        condition = "attribute_exists(pk) AND NOT #status IN (:received, :transcoding, :cancelled)"
-        extra = {f":{status}": status for status in ("received", "transcoding", "cancelled")}
+        extra = {f":{status}": status for status in (*UNDER_WAY, "cancelled")}
+        condition = f"attribute_exists(pk) AND NOT #status IN ({', '.join(extra)})"
         self._update_if(condition, upload, _version_sk(upload.version), extra, **values)
 
     def _transact(self, updates: list[dict[str, Any]], checks: list[dict[str, Any]] | None = None) -> None:
@@ -352,7 +352,7 @@ class AssetTable:
 
     # One transcode -------------------------------------------------------------------------------------------
 
-    def attempt(self, upload: Upload, role: str, number: int, task_token: str, acceleration: str = "DISABLED") -> bool:
+    def attempt(self, upload: Upload, role: str, number: int, task_token: str) -> bool:
         """Store the token and the intent of attempt `number` before its job exists; False where one is under way.
 
         One write: with the token stored before the new number, a late ERROR of the attempt before would fail it.
@@ -367,7 +367,6 @@ class AssetTable:
             role=role,
             attempt=number,
             attempted_at=now(),
-            acceleration=acceleration,
             job_id=None,
             status="INTENDED",
             percent=0,
@@ -397,15 +396,13 @@ class AssetTable:
         run = keys.run(metadata["version"], int(metadata["revision"]))
         return self._get(metadata["asset_id"], f"job#{run}#{metadata['role']}")
 
-    def job_news(
-        self, upload: Upload, role: str, attempt: int, status: str, percent: int | None = None, **more: Any
-    ) -> bool:
-        """Note what MediaConvert said of an attempt, and `more` that follows; False where that changes nothing.
+    def job_news(self, upload: Upload, role: str, attempt: int, status: str, percent: int | None = None) -> bool:
+        """Note what MediaConvert said of an attempt; False where that changes nothing.
 
         Events come late, twice and out of order: a newer attempt is not touched, and progress does not revive a job
         that has ended.
         """
-        more |= {} if percent is None else {"percent": percent}
+        more = {} if percent is None else {"percent": percent}
         ended = status in _ENDED.values()
         condition, values = "#attempt = :attempt", {}
         if not ended:
@@ -417,10 +414,6 @@ class AssetTable:
     def jobs(self, upload: Upload) -> list[dict[str, Any]]:
         """Every job of this run."""
         return self._query(upload.asset_id, f"job#{upload.run}#")
-
-    def jobs_of_version(self, upload: Upload) -> list[dict[str, Any]]:
-        """Every job of every run of this upload."""
-        return self._query(upload.asset_id, f"job#{upload.version}-r")
 
     # What is open --------------------------------------------------------------------------------------------
 

@@ -157,6 +157,22 @@ CODES: dict[str, Code] = {
         shows="`width` and `height` in pixels",
         fix="Export the film with a picture between 32 and 8192 pixels on each side.",
     ),
+    "APPROVAL_TIMED_OUT": Code(
+        kind="policy",
+        retryable=False,
+        owner="uploader",
+        cause="The film was encoded and held until somebody approves it, and nobody did within 28 days.",
+        shows="`waited_for`, `since` when, and for how many `days`",
+        fix="Ask whoever approves films, then upload it again, or let an operator say `vod retry`: it is encoded anew.",
+    ),
+    "BUDGET_TIMED_OUT": Code(
+        kind="policy",
+        retryable=False,
+        owner="operator",
+        cause="The film waited 28 days for room in the daily budget, and no operator released it.",
+        shows="`waited_for`, `since` when, and for how many `days`",
+        fix="Raise `daily_budget_usd`, or say `vod retry` and then `vod release`, which encodes it all the same.",
+    ),
     "SOURCE_SUPERSEDED": Code(
         kind="policy",
         retryable=False,

@@ -32,6 +32,11 @@ def playback_url(delivery_url: str, asset_id: str) -> str:
     return f"{delivery_url}/?asset={asset_id}"
 
 
+def preview_url(delivery_url: str, asset_id: str, run: str) -> str:
+    """The page, playing a run that is not published: from its own folder, for who is to approve it."""
+    return f"{playback_url(delivery_url, asset_id)}&run={run}"
+
+
 def manifest_url(delivery_url: str, asset_id: str, name: str) -> str:
     return f"{delivery_url}/{ASSETS}{asset_id}/{name}"
 

@@ -16,11 +16,10 @@ from typing import Any
 
 #: The table's sparse index of what is still open.
 OPEN_INDEX = "Open"
+#: In it, uploads that wait until intake is resumed: a kind of their own, so that nobody looks at them before.
+PAUSED = "paused"
 #: Its index of all versions, newest change first, and what of each is in it besides the keys.
-LISTED_INDEX = "Listed"
-LISTED_PARTS = (
-    "film", "status", "code", "revision", "created_at", "predicted_usd", "cost_usd", "billed_at",
-)  # fmt: skip
+LISTED_INDEX, LISTED_PARTS = "Listed", ("film", "status", "code", "revision", "created_at")
 
 #: How long a write of ours may still be under way: nobody's work is taken from their hands before.
 START_GRACE = datetime.timedelta(minutes=2)
@@ -31,6 +30,9 @@ KEPT = datetime.timedelta(days=14)
 STATUSES = (
     "received", "waiting", "transcoding", "held", "published", "rejected", "superseded", "cancelled", "failed",
 )  # fmt: skip
+#: Those of a run that has not ended, and those of one that an operator can still cancel.
+UNDER_WAY = ("received", "waiting", "transcoding", "held")
+CANCELLABLE = (*UNDER_WAY, "failed", "cancelled")
 ALIVE = ("SUBMITTED", "PROGRESSING")
 BAD_ENDS = ("FAILED", "TIMED_OUT", "ABORTED")
 #: Statuses of versions whose outputs nobody will ever play.

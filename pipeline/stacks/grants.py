@@ -108,10 +108,6 @@ def list_executions(machine: sfn.IStateMachine) -> iam.PolicyStatement:
     return allow(["states:ListExecutions"], [machine.state_machine_arn])
 
 
-def heartbeat(machine: sfn.IStateMachine) -> iam.PolicyStatement:
-    return allow(["states:SendTaskHeartbeat"], [machine.state_machine_arn])
-
-
 def answer_tokens(machine: sfn.IStateMachine) -> iam.PolicyStatement:
     return allow(
         ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"], [machine.state_machine_arn]

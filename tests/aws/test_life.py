@@ -65,7 +65,7 @@ def lies_there() -> set[str]:
 
 def sweep(days: float = 30) -> dict:
     settings = SweepSettings(
-        TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, "none", "https://sqs.invalid/q", "topic", "Vod", str(days)
+        TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, "none", "https://sqs.invalid/q", "topic", "Vod", str(days), "0"
     )
     return Sweep(settings, lambda: True, datetime.timedelta(0)).run().as_dict()
 

@@ -69,7 +69,7 @@ def running(table, workflow) -> Workflow:
 @pytest.fixture
 def sweep(table, jobs_queue, mediaconvert):
     """Sweep as if everybody who was at work had had the time to finish."""
-    settings = SweepSettings(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, "none", jobs_queue.url, "topic", "Vod", "30")
+    settings = SweepSettings(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, "none", jobs_queue.url, "topic", "Vod", "30", "0")
 
     def run(grace: datetime.timedelta = datetime.timedelta(), has_time=lambda: True) -> dict[str, Any]:
         return Sweep(settings, has_time, grace).run().as_dict()

@@ -9,6 +9,7 @@ from tests.aws.conftest import aws, jobs_queue, mediaconvert, moto, table  # noq
 from tests.aws.world import MACHINE_ARN, QUEUE_ARN, TABLE, Queue
 from tests.media.films import BUCKET, OUTPUTS
 
+DELIVERY_URL = "https://d111111abcdef8.cloudfront.net"
 TOPIC_ARN = "arn:aws:sns:us-east-1:123456789012:vod"
 
 
@@ -18,13 +19,15 @@ def environment(jobs_queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:  # 
     for each in (
         settings.StartSettings(TABLE, MACHINE_ARN),
         settings.IngestSettings(TABLE, OUTPUTS),
-        settings.PlanSettings(TABLE, OUTPUTS, "default", "DISABLED", "Vod"),
+        settings.PlanSettings(TABLE, OUTPUTS, "default", "DISABLED", "Vod", "0"),
+        settings.HoldSettings(TABLE, OUTPUTS, DELIVERY_URL, TOPIC_ARN, "0"),
         settings.TranscodeSettings(TABLE, OUTPUTS, role, QUEUE_ARN, jobs_queue.url, "0", "none", "30", "DISABLED"),
-        settings.PublishSettings(TABLE, OUTPUTS, "https://d111111abcdef8.cloudfront.net"),
+        settings.PublishSettings(TABLE, OUTPUTS, DELIVERY_URL),
         settings.ReportSettings(TABLE, BUCKET, "Vod", "none"),
-        settings.CompleteSettings(TABLE, OUTPUTS, "Vod"),
         settings.RecordSettings(TABLE, TOPIC_ARN, OUTPUTS),
-        settings.SweepSettings(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, "none", jobs_queue.url, TOPIC_ARN, "Vod", "30"),
+        settings.SweepSettings(
+            TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, "none", jobs_queue.url, TOPIC_ARN, "Vod", "30", "0"
+        ),
     ):
         for name, value in each.as_env().items():
             monkeypatch.setenv(name, value)

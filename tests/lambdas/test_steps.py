@@ -183,7 +183,7 @@ def test_every_step_may_run_twice(table, answers):
 
 
 def profiled(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    for variable, value in settings.PlanSettings(TABLE, OUTPUTS, name, "DISABLED", "Vod").as_env().items():
+    for variable, value in settings.PlanSettings(TABLE, OUTPUTS, name, "DISABLED", "Vod", "0").as_env().items():
         monkeypatch.setenv(variable, value)
 
 

@@ -38,7 +38,9 @@ def definition() -> str:
             if "Branches" in state:
                 states[name] = {**state, "Branches": [filled(branch) for branch in state["Branches"]]}
             else:
-                text = re.sub(r"\$\{\w+FunctionArn\}", f"{FUNCTION}:{_slug(name)}", json.dumps(state))
+                # Four weeks are long even for a fast clock.
+                limit = {"TimeoutSeconds": min(state["TimeoutSeconds"], 60)} if "TimeoutSeconds" in state else {}
+                text = re.sub(r"\$\{\w+FunctionArn\}", f"{FUNCTION}:{_slug(name)}", json.dumps({**state, **limit}))
                 states[name] = json.loads(text.replace("${TopicArn}", f"{TOPIC}:{_slug(name)}"))
         return {**scope, "States": states}
 
@@ -85,7 +87,7 @@ class Client:
         error = self._script.next(walk, state)
         if error is not None and not (token and _is_told_by_token(error)):
             return _function_failed(error, state)
-        if error == "States.HeartbeatTimeout":
+        if error in ("States.HeartbeatTimeout", "States.Timeout"):
             pass  # nobody ever answers
         elif error is not None:
             self._world.steps.send_task_failure(taskToken=token, error=error, cause=json.dumps({"state": state}))
@@ -110,7 +112,7 @@ def _state(arn: str) -> str:
 
 def _is_told_by_token(error: str) -> bool:
     """Our own errors about a job reach a waiting state by its token; that nobody tells anything is one of them."""
-    return error in ("States.HeartbeatTimeout", "TranscodeInterrupted", "SourceRejected")
+    return error in ("States.HeartbeatTimeout", "States.Timeout", "TranscodeInterrupted", "SourceRejected")
 
 
 def _function_failed(error: str, state: str) -> dict[str, Any]:

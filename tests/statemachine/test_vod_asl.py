@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import statelint.cli as statelint
 
-from pipeline.media import errors
-from pipeline.media.job import _HEARTBEAT_SECONDS
+from pipeline.media import errors, holds
+from pipeline.media.job import _HEARTBEAT_SECONDS, _QUEUE_PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "statemachine" / "vod.asl.json"
@@ -21,7 +21,7 @@ TEXT = FILE.read_text()
 MACHINE = json.loads(TEXT)
 
 #: The functions that steps call; the others answer events.
-STEP_FUNCTIONS = {"ingest", "probe", "plan", "transcode", "convert", "verify", "publish", "report", "reject"}
+STEP_FUNCTIONS = {"ingest", "probe", "plan", "hold", "transcode", "convert", "verify", "publish", "report", "reject"}
 
 #: Error names that are neither ours nor the service's own families. Developer Guide, "Handling errors in Step Functions
 #: workflows": newer Lambda runtimes report timeouts as Sandbox.Timedout; a crash is Runtime.ExitError.
@@ -41,6 +41,8 @@ def scopes(machine: Scope) -> Iterator[Scope]:
 SCOPES = list(scopes(MACHINE))
 STATES: dict[str, dict[str, Any]] = {name: state for scope in SCOPES for name, state in scope["States"].items()}
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+#: States that wait for a person, or for another day.
+HOLDS = ("Hold for budget", "Hold for approval")
 FUNCTION_TASKS = {name: state for name, state in TASKS.items() if "FunctionArn" in json.dumps(state)}
 RULES = [(name, rule) for name, state in STATES.items() for part in ("Retry", "Catch") for rule in state.get(part, [])]
 
@@ -143,8 +145,17 @@ def test_the_happy_path_stands_in_its_own_order():
     walked, name = [], MACHINE["StartAt"]
     while name:
         walked.append(name)
-        name = MACHINE["States"][name].get("Next")
-    assert walked == list(MACHINE["States"])[: len(walked)] and walked[-1] == "Published"
+        name = MACHINE["States"][name].get("Next") or MACHINE["States"][name].get("Default")
+    assert walked == [name for name in MACHINE["States"] if name not in HOLDS][: len(walked)]
+    assert walked[-1] == "Published"
+
+
+@pytest.mark.parametrize("name", HOLDS)
+def test_a_hold_stands_between_its_question_and_what_it_holds(name):
+    order = list(MACHINE["States"])
+    question, after = order[order.index(name) - 1], order[order.index(name) + 1]
+    assert [rule["Next"] for rule in STATES[question]["Choices"]] == [name]
+    assert STATES[question]["Default"] == STATES[name]["Next"] == after
 
 
 # Waiting and trying again --------------------------------------------------------------------------------------------
@@ -154,12 +165,16 @@ def test_the_happy_path_stands_in_its_own_order():
 def test_every_task_is_bounded(name):
     state = TASKS[name]
     assert ("TimeoutSeconds" in state) != ("TimeoutSecondsPath" in state)
-    if "waitForTaskToken" in state["Resource"]:
+    if name in HOLDS:
+        assert state["TimeoutSeconds"] == holds.LONGEST.total_seconds(), "people are given time, and send no heartbeats"
+        assert not {"HeartbeatSeconds", "HeartbeatSecondsPath"} & state.keys()
+    elif "waitForTaskToken" in state["Resource"]:
         assert state["TimeoutSecondsPath"] and state["HeartbeatSecondsPath"], "it waits as long as the film asks for"
 
 
 def test_the_machine_itself_outlasts_every_wait_but_not_the_year_that_aws_allows():
-    assert 14 * 86_400 < MACHINE["TimeoutSeconds"] < 365 * 86_400
+    waits = 2 * holds.LONGEST.total_seconds() + _QUEUE_PATIENCE_SECONDS
+    assert waits + 6 * 86_400 < MACHINE["TimeoutSeconds"] < 365 * 86_400
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -226,7 +241,9 @@ def test_only_known_errors_are_named_and_none_of_them_is_everything(name, rule):
 
 def test_only_bad_uploads_and_superseded_ones_are_caught():
     caught = {error for state in STATES.values() for rule in state.get("Catch", []) for error in rule["ErrorEquals"]}
-    assert caught == {"SourceRejected", "SourceUnreadable", "SourceSuperseded"}
+    assert caught == {"SourceRejected", "SourceUnreadable", "SourceSuperseded", "States.Timeout"}
+    in_time = [name for name, rule in RULES if "States.Timeout" in rule["ErrorEquals"] and "Next" in rule]
+    assert in_time == list(HOLDS), "elsewhere time running out is an operator's matter"
 
 
 def test_every_catch_keeps_the_story_so_far():
@@ -278,7 +295,11 @@ def test_a_step_is_handed_what_its_handler_says_it_takes_and_no_more(name):
 
 
 def test_each_step_grafts_one_noun_and_the_state_tells_the_story_in_order():
-    grafted = [state["ResultPath"] for state in MACHINE["States"].values() if state.get("ResultPath")]
+    grafted = [
+        state["ResultPath"]
+        for name, state in MACHINE["States"].items()
+        if state.get("ResultPath") and name not in HOLDS
+    ]
     assert grafted[:7] == ["$.asset", "$.source", "$.plan", "$.outputs", "$.verified", "$.playback", "$.rejection"]
 
 

@@ -22,9 +22,16 @@ TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task
 #: An error that no rule can know: a bug, or a service that says something new.
 UNKNOWN = "SomethingNobodyExpected"
 
+#: Where the upload of these answers goes at a question that has no Next.
+TAKES = {"Budget left?": "Hold for budget", "Approval wanted?": "Hold for approval"}
+
 #: What tasks answer when all is well: the parts that later states look into. An upload that takes every branch.
 ANSWERS: dict[str, Any] = {
-    "Ingest upload": {"title": "Film", "captions": [{"key": "uploads/film.en.srt", "language": "en"}]},
+    "Ingest upload": {
+        "title": "Film",
+        "captions": [{"key": "uploads/film.en.srt", "language": "en"}],
+        "wishes": {"publish": "hold"},
+    },
     "Probe source": {"duration_ms": 10_000, "video": None},
     "Plan renditions": {
         "streams": {"settings_key": "w/streams.json"},
@@ -32,6 +39,7 @@ ANSWERS: dict[str, Any] = {
         "timeout_seconds": 36_000,
         "heartbeat_seconds": 3_000,
         "warnings": [],
+        "budget": "exhausted",
     },
     "Publish asset": {"url": "https://example.com/?asset=film"},
 }
@@ -55,13 +63,15 @@ class Walk:
 
 
 def _walks() -> Iterator[Walk]:
-    yield Walk("sound with download, captions and cover is published", "Published")
+    yield Walk("sound with download, captions and cover is released, approved and published", "Published")
     plain = {
-        "Ingest upload": {"captions": []},
+        "Ingest upload": {"captions": [], "wishes": {}},
         "Probe source": {"video": {"codec": "AVC"}},
-        "Plan renditions": {"download": None},
+        "Plan renditions": {"download": None, "budget": "unlimited"},
     }
     yield Walk("a film without download and captions is published", "Published", answers=plain)
+    at_once = {"Ingest upload": {"wishes": {"publish": "now"}}, "Plan renditions": {"budget": "reserved"}}
+    yield Walk("a film that is to be published at once, within the budget", "Published", answers=at_once)
     for state in TASKS:
         yield from _retries(state)
         yield from _reds(state)
@@ -137,14 +147,13 @@ def _walk(says: str, state: str, errors: tuple[str, ...], ends: str | None = Non
 
 def _way_to(state: str) -> tuple[dict[str, tuple[str, ...]], str]:
     """The failures that lead to a state which is not on the happy path, and where that way ends."""
-    scope = MACHINE["States"]
     name = _parallel_of(state) or state
     for start, before in ((MACHINE["StartAt"], {}), *_caught_ways()):
         at = start
         while at is not None:
             if at == name:
                 return before, _end_after(start)
-            at = scope[at].get("Next")
+            at = _next(at)
     raise AssertionError(f"no way to {state}")
 
 
@@ -155,9 +164,13 @@ def _caught_ways() -> Iterator[tuple[str, dict[str, tuple[str, ...]]]]:
 
 
 def _end_after(name: str) -> str:
-    while "Next" in MACHINE["States"][name]:
-        name = MACHINE["States"][name]["Next"]
+    while (following := _next(name)) is not None:
+        name = following
     return name
+
+
+def _next(name: str) -> str | None:
+    return MACHINE["States"][name].get("Next") or TAKES.get(name)
 
 
 def _parallel_of(state: str) -> str | None:
