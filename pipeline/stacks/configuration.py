@@ -108,6 +108,7 @@ def _option(default: Any, kind: Kind, about: str, example: str = "") -> Any:
     return dataclasses.field(default=default, metadata={"kind": kind, "about": about, "example": example})
 
 
+_UPLOADING = r"none|https?://[A-Za-z0-9.-]+(:(\d{1,5}|\*))?"
 _HOST = r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
 _BUCKET = _text("the name of an S3 bucket", r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _QUEUE_ARN = _text(
@@ -178,6 +179,13 @@ class Configuration:
         "`vod rollback`.",
     )
     log_days: int = _option(90, _number(1, 3653, _LOG_DAYS), "How long logs are kept, access logs included.")
+    upload_origins: tuple[str, ...] = _option(
+        ("http://127.0.0.1:*",),
+        _list(_text("an origin such as http://127.0.0.1:8090, whose port may be `*`; or `none`", _UPLOADING)),
+        "Pages that may send films from a browser to the sources bucket, with URLs that somebody signed for them: the "
+        "console's, on any port of the machine it runs on ([console](console.md)). It becomes a CORS rule of the "
+        "bucket, which by itself lets nobody in. `none`: no page.",
+    )
     remove_data: bool = _option(
         False,
         _switch(),
@@ -295,6 +303,10 @@ class Configuration:
     @property
     def private(self) -> bool:
         return self.playback == "private"
+
+    @property
+    def uploading_origins(self) -> tuple[str, ...]:
+        return tuple(origin for origin in self.upload_origins if origin != "none")
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:

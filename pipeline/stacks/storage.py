@@ -113,21 +113,31 @@ class FilmBucket:
 
     def let_origins_read(self, origins: tuple[str, ...]) -> None:
         """The answer to a browser's preflight; CloudFront passes it through."""
-        if not origins:
-            return
-        rule = {
-            "AllowedMethods": ["GET", "HEAD"],
-            "AllowedOrigins": list(origins),
-            "AllowedHeaders": ["*"],
-            "MaxAgeSeconds": PREFLIGHT_SECONDS,
-        }
+        if origins:
+            self._allow_origins(origins, ["GET", "HEAD"], ["*"], [])
+
+    def let_origins_upload(self, origins: tuple[str, ...]) -> None:
+        """Pages may PUT what they have presigned URLs for, and read the ETags that complete a multipart upload."""
+        if origins:
+            self._allow_origins(origins, ["PUT"], ["content-type"], ["ETag"])
+
+    def _allow_origins(
+        self, origins: tuple[str, ...], methods: list[str], headers: list[str], expose: list[str]
+    ) -> None:
         if self.adopted:
-            self._cors.append(rule)
+            rule = {
+                "AllowedMethods": methods,
+                "AllowedOrigins": list(origins),
+                "AllowedHeaders": headers,
+                "MaxAgeSeconds": PREFLIGHT_SECONDS,
+            }
+            self._cors.append({**rule, "ExposeHeaders": expose} if expose else rule)
         else:
             self.bucket.add_cors_rule(
-                allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD],
+                allowed_methods=[s3.HttpMethods(method) for method in methods],
                 allowed_origins=list(origins),
-                allowed_headers=["*"],
+                allowed_headers=headers,
+                exposed_headers=expose or None,
                 max_age=PREFLIGHT_SECONDS,
             )
 
@@ -179,6 +189,7 @@ class Storage(Construct):
             _abort_broken_uploads(bucket, keys.UPLOADS),
             Rule("ExpireOldReceipts", prefix=keys.RECEIPTS, expire_old_days=OLD_RECEIPTS_DAYS),
         )
+        bucket.let_origins_upload(c.uploading_origins)
         if c.archive_sources != "never":
             archive = (_ARCHIVES[c.archive_sources], c.archive_after_days)
             bucket.keep(Rule("ArchivePublished", prefix=keys.UPLOADS, tag=ARCHIVE_TAG, archive=archive))

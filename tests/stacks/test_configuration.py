@@ -44,6 +44,8 @@ def test_nothing_said_is_the_defaults() -> None:
         ("cors_origins", "https://a.example, https://b.example:8443", ("https://a.example", "https://b.example:8443")),
         ("cors_origins", ["https://a.example"], ("https://a.example",)),
         ("cors_origins", "*", ("*",)),
+        ("upload_origins", "http://127.0.0.1:8090", ("http://127.0.0.1:8090",)),
+        ("upload_origins", "none", ("none",)),
         ("geo_allow", "CH,DE", ("CH", "DE")),
         ("price_class", "100", "100"),
         ("price_class", 200, "200"),

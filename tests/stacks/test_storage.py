@@ -33,6 +33,20 @@ def test_work_files_expire_and_films_do_not(resources: dict[str, Any]) -> None:
     assert expiring == [{"ExpirationInDays": 14, "Id": "ExpireWork", "Prefix": "w/", "Status": "Enabled"}]
 
 
+def test_the_consoles_page_may_send_films_to_the_sources_bucket(
+    resources: dict[str, Any], resources_with: Callable[..., dict[str, Any]]
+) -> None:
+    (rule,) = resources["Sources"]["Properties"]["CorsConfiguration"]["CorsRules"]
+    assert rule == {
+        "AllowedHeaders": ["content-type"],
+        "AllowedMethods": ["PUT"],
+        "AllowedOrigins": ["http://127.0.0.1:*"],
+        "ExposedHeaders": ["ETag"],
+        "MaxAge": 86400,
+    }
+    assert "CorsConfiguration" not in resources_with(upload_origins="none")["Sources"]["Properties"]
+
+
 def rules_of(resources: dict[str, Any], name: str) -> dict[str, dict[str, Any]]:
     return {rule["Id"]: rule for rule in resources[name]["Properties"]["LifecycleConfiguration"]["Rules"]}
 

@@ -7,8 +7,9 @@ checksum, so those four are answered without reading. A response whose body is s
 
 Why not a proxy with its own books: listings, versions and conditional writes would exist twice and disagree.
 
-Also put right here: Range together with versionId, Range headers that S3 ignores, and presigned URLs signed with any
-credentials. Multipart uploads are completed in multipart.py, form uploads taken apart in forms.py.
+Also put right here: Range together with versionId, Range headers that S3 ignores, presigned URLs signed with any
+credentials, and CORS: what other origins' pages may do follows from the bucket's configuration. Multipart uploads are
+completed in multipart.py, form uploads taken apart in forms.py.
 
 Can go wrong, as S3 says it: IncompleteBody, BadDigest, InvalidRange; a full disk is InternalError and names the
 folder.
@@ -49,6 +50,7 @@ class Request:
     method: str
     path: str
     query: Mapping[str, list[str]]
+    headers: Mapping[str, str]
     receive: Receive
 
 
@@ -66,6 +68,7 @@ def install(objects: Path) -> None:
     _replace(app, "_read_request_body", _read_request_body)
     _replace(app, "_send_response", _send_response)
     _replace(app, "_routing_params", _routing_params)
+    _replace(app, "_handle_options_request", _handle_options_request)
     for name in (
         "_get_object",
         "_get_object_data",
@@ -89,7 +92,8 @@ def _replace(module: object, name: str, replacement: Callable) -> None:
 def announce(scope: Mapping, receive: Receive) -> None:
     """Remember the request for the functions below; called once for each, in its own context."""
     query = parse_qs(scope.get("query_string", b"").decode("utf-8", "replace"), keep_blank_values=True)
-    _request.set(Request(scope["method"], scope["path"], query, receive))
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    _request.set(Request(scope["method"], scope["path"], query, headers, receive))
 
 
 # ---- bodies in ------------------------------------------------------------------------------------------------------
@@ -195,6 +199,7 @@ def _incomplete(why: str) -> Exception:
 
 
 async def _send_response(send: Send, status: int, headers: dict, body: object, *, head: bool = False) -> None:
+    headers = _with_cors(headers)
     if not isinstance(body, StoredBody):
         await _original["_send_response"](send, status, headers, body, head=head)
         return
@@ -286,6 +291,36 @@ async def _handle_request(method: str, path: str, headers: dict, body: object, q
     if not (method == "PUT" and "partNumber" in query and "x-amz-copy-source" in headers):
         return await call(method, path, headers, body, query, *args, **kwargs)
     return await asyncio.to_thread(asyncio.run, call(method, path, headers, body, query, *args, **kwargs))
+
+
+# ---- CORS -----------------------------------------------------------------------------------------------------------
+
+
+def _handle_options_request(method: str, path: str, headers: dict, query: dict, request_id: str) -> tuple | None:
+    """ministack says yes to every preflight (unless it checks signatures); S3 asks the bucket's configuration."""
+    target = _cors_target(method, path, headers, query) if method == "OPTIONS" else None
+    if target is None:
+        return _original["_handle_options_request"](method, path, headers, query, request_id)
+    status, answer, body = s3.cors_preflight(*target, headers)
+    return status, {**answer, "x-amz-request-id": request_id}, body
+
+
+def _with_cors(headers: dict) -> dict:
+    """An answer's headers with the CORS headers that the bucket's configuration gives this origin, and no others."""
+    request = _request.get()
+    if "origin" not in request.headers or request.method == "OPTIONS":
+        return headers
+    target = _cors_target(request.method, request.path, dict(request.headers), dict(request.query))
+    if target is None:
+        return headers
+    kept = {name: value for name, value in headers.items() if not name.lower().startswith("access-control-")}
+    return {**kept, **s3.cors_response_headers(target[0], request.method, dict(request.headers))}
+
+
+def _cors_target(method: str, path: str, headers: dict, query: dict) -> tuple[str, str] | None:
+    """(bucket, key) of a request to S3 about a bucket that there is."""
+    target = app._s3_cors_target(headers.get("host", ""), path)
+    return target if target and router.detect_service(method, path, headers, query) == "s3" else None
 
 
 # ---- GetObject ------------------------------------------------------------------------------------------------------

@@ -448,22 +448,54 @@ def test_presigned_urls_work_with_any_credentials_until_they_expire(aws, s3, buc
     assert fetch(last_year)[0] == 403
 
 
-def test_a_page_of_another_origin_may_upload_and_read_the_etag(aws, bucket: str):
-    url = f"{aws.endpoint_url}/{bucket}/film"
-    headers = {
-        "Origin": "http://localhost:3000",
-        "Access-Control-Request-Method": "PUT",
-        "Access-Control-Request-Headers": "content-type,x-amz-meta-a",
+PAGE_ORIGIN = "http://127.0.0.1:8090"
+
+
+def preflight(url: str, origin: str, method: str = "PUT", headers: str = "") -> tuple[int, dict[str, str], bytes]:
+    asked = {"Origin": origin, "Access-Control-Request-Method": method}
+    asked |= {"Access-Control-Request-Headers": headers} if headers else {}
+    return fetch(urllib.request.Request(url, method="OPTIONS", headers=asked))
+
+
+def test_a_page_of_another_origin_may_upload_what_the_buckets_cors_rules_allow(aws, s3, bucket: str):
+    rule = {
+        "AllowedOrigins": ["http://127.0.0.1:*"],
+        "AllowedMethods": ["PUT"],
+        "AllowedHeaders": ["content-type"],
+        "ExposeHeaders": ["ETag"],
+        "MaxAgeSeconds": 3000,
     }
-    status, answer, _ = fetch(urllib.request.Request(url, method="OPTIONS", headers=headers))
-    assert status == 200
-    assert answer["access-control-allow-origin"] == "*"
-    assert "PUT" in answer["access-control-allow-methods"]
-    status, answer, _ = fetch(
-        urllib.request.Request(url, data=b"film", method="PUT", headers={"Origin": "http://localhost:3000"})
-    )
-    assert (status, answer["access-control-allow-origin"]) == (200, "*")
-    assert answer["access-control-expose-headers"] == "*"
+    s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
+    url = f"{aws.endpoint_url}/{bucket}/uploads/film.mp4"
+    status, answer, _ = preflight(url, PAGE_ORIGIN, headers="content-type")
+    assert status == 200 and answer["access-control-allow-origin"] == PAGE_ORIGIN
+    assert answer["access-control-allow-methods"] == "PUT" and answer["access-control-max-age"] == "3000"
+    put = urllib.request.Request(url, data=b"film", method="PUT", headers={"Origin": PAGE_ORIGIN})
+    status, answer, _ = fetch(put)
+    assert (status, answer["access-control-allow-origin"]) == (200, PAGE_ORIGIN)
+    assert answer["access-control-expose-headers"] == "ETag" and answer["etag"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "method", "headers"),
+    [("https://a.example", "PUT", ""), (PAGE_ORIGIN, "DELETE", ""), (PAGE_ORIGIN, "PUT", "x-amz-meta-a")],
+)
+def test_what_no_cors_rule_allows_is_forbidden(aws, s3, bucket: str, origin: str, method: str, headers: str):
+    rule = {"AllowedOrigins": [PAGE_ORIGIN], "AllowedMethods": ["PUT"], "AllowedHeaders": ["content-type"]}
+    s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
+    status, answer, body = preflight(f"{aws.endpoint_url}/{bucket}/film", origin, method, headers)
+    assert status == 403 and b"AccessForbidden" in body and "access-control-allow-origin" not in answer
+
+
+def test_a_bucket_without_cors_rules_answers_pages_of_no_other_origin(aws, s3, bucket: str):
+    url = f"{aws.endpoint_url}/{bucket}/film"
+    assert preflight(url, PAGE_ORIGIN)[0] == 403
+    put = urllib.request.Request(url, data=b"film", method="PUT", headers={"Origin": PAGE_ORIGIN})
+    status, answer, _ = fetch(put)
+    assert status == 200 and not [name for name in answer if name.lower().startswith("access-control-")]
+    get = urllib.request.Request(f"{aws.endpoint_url}/{bucket}/film", headers={"Origin": PAGE_ORIGIN})
+    status, answer, body = fetch(get)
+    assert (status, body) == (200, b"film") and "access-control-allow-origin" not in answer
 
 
 def test_curl_calls_every_body_a_form(aws, s3, bucket: str):
