@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import getpass
 import os
 import webbrowser
 from collections.abc import Iterator
@@ -50,6 +51,7 @@ def served(world: World, port: int | None = None, write: bool = False) -> Iterat
         delivery_url=world.delivery_url,
         endpoint="local" if world.endpoint_url or "AWS_ENDPOINT_URL" in os.environ else None,
         may_write=may_write(world, write),
+        by=f"{_user()} (console)",
     )
     listener = reserve(port, PORT)
     url = f"http://{HOST}:{listener.getsockname()[1]}"
@@ -60,3 +62,10 @@ def served(world: World, port: int | None = None, write: bool = False) -> Iterat
 def may_write(world: World, write: bool) -> bool:
     """A laptop's own pipeline may always be written to: there is nothing to lose there."""
     return write or bool(world.endpoint_url)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container without a name for its user
+        return "somebody"

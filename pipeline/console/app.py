@@ -4,7 +4,7 @@ In: a stack (`Here`), the origin it is served at, and the page's folder. Out: an
 brings nothing new is a 304 without a body. All of AWS is asked on threads. What goes wrong is {error, message} with a
 status, never a traceback, and the next poll tries again:
 
-    401.. refused by guard.py           404 nothing by that name       409 not as things stand
+    403, 421 refused by guard.py        404 nothing by that name       409 not as things stand
     400   not understood                403 read-only, or AWS denies   502, 503 AWS (pipeline.aws.trouble)
 """
 
@@ -167,7 +167,7 @@ class Api:
         action = actions.ACTIONS.get(request.path_params["action"])
         if action is None:
             raise Refused(404, "not_found", f"actions are {', '.join(actions.ACTIONS)}")
-        return action(request.path_params["name"], self._here)
+        return action(request.path_params["name"], self._here, _text(body, "note"))
 
     # What goes wrong -----------------------------------------------------------------------------------------
 
@@ -180,7 +180,7 @@ class Api:
             return _told(400, "not_understood", str(error))
         except NothingByThatName as error:
             return _told(404, "not_found", str(error))
-        except (NotNow, uploads.UploadGone, actions.NotPossible) as error:
+        except (NotNow, uploads.UploadGone) as error:
             return _told(409, "not_now", str(error))
         except Exception as error:
             return self._failed(error)

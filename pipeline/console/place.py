@@ -10,7 +10,10 @@ from pipeline.aws.operate import Place
 
 @dataclasses.dataclass(frozen=True)
 class Here:
-    """One stack. endpoint: "local" on a laptop's own, None in AWS. may_write: allows actions and uploads."""
+    """One stack. endpoint: "local" on a laptop's own, None in AWS. may_write: allows actions and uploads.
+
+    by: who decides, as it is kept with an approval or a release.
+    """
 
     stack: str
     place: Place
@@ -18,6 +21,7 @@ class Here:
     delivery_url: str
     endpoint: str | None
     may_write: bool
+    by: str
 
     def told(self) -> dict[str, Any]:
         _, _, _, region, account, *_ = self.place.state_machine_arn.split(":")
