@@ -29,6 +29,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     }
     table = AssetTable(settings.table)
     # Before the decision: whoever finds the film published finds what it is, too.
-    table.note(upload, verified=verified, outputs=outputs, playback=links, encode=upload.run)
+    table.note(upload, verified=verified, outputs=outputs, playback=links, encode=assembly.encode_of(upload, asset))
     pointers.publish(table, settings.outputs_bucket, upload, asset["title"], made.manifests, made.asset_json)
     return links

@@ -101,7 +101,12 @@ def pointer_prefix(asset: str) -> str:
 
 
 def run_prefix(asset: str, version: str, revision: int) -> str:
-    return f"{ASSETS}{asset}/v/{run(version, revision)}/"
+    return folder_of(asset, run(version, revision))
+
+
+def folder_of(asset: str, run_name: str) -> str:
+    """Where a run's outputs lie, by the run's name."""
+    return f"{ASSETS}{asset}/v/{run_name}/"
 
 
 def work_prefix(asset: str, version: str, revision: int) -> str:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import posixpath
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
@@ -30,6 +31,9 @@ _DURATION = re.compile(r"P(?:(\d{1,9})D)?T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1
 _SDH_CHARACTERISTICS = "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound"
 #: ETSI TS 103 285 (DVB-DASH): captions for the hard of hearing, in TV-Anytime's scheme.
 _HARD_OF_HEARING = ("urn:tva:metadata:cs:AudioPurposeCS:2007", "2")
+_AFTER_BASE_URL = {
+    f"{{{MPD_NAMESPACE}}}{tag}" for tag in ("SegmentBase", "SegmentList", "SegmentTemplate", "Representation")
+}
 _UNQUOTABLE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 # Prefixes are the reader's comfort: without these ElementTree would call them ns0 and ns1.
@@ -276,7 +280,7 @@ def hls(
     video_ranges: Mapping[str, str] | None = None,
     closed_captions: bool = True,
 ) -> str:
-    """MediaConvert's multivariant playlist with every URI below `folder` ("" or "v/<run>/") and our captions.
+    """A multivariant playlist with every URI below `folder` ("", "v/<run>/" or "../<run>/") and our captions.
 
     video_ranges: PQ or HLG by variant URI, written where the variant does not say it. closed_captions False: no
     picture carries any, and every variant says so. MediaConvert's own WebVTT renditions and ours become one group,
@@ -320,26 +324,58 @@ def _is_subtitles(line: str) -> bool:
 
 
 def _below(folder: str, uri: str) -> str:
-    return uri if _ABSOLUTE.match(uri) else folder + uri
+    """A relative URI, seen from where `folder` lies: v/one/ and ../two/a.m3u8 are v/two/a.m3u8."""
+    if _ABSOLUTE.match(uri):
+        return uri
+    joined = folder + uri
+    if "../" not in uri:
+        return joined
+    return posixpath.normpath(joined) + ("/" if joined.endswith("/") else "")
 
 
-def dash(mpd: str, folder: str, captions: tuple[CaptionTrack, ...]) -> str:
-    """MediaConvert's MPD with a BaseURL of `folder` and one AdaptationSet per caption track."""
+def dash(mpd: str, folder: str, captions: tuple[CaptionTrack, ...], pictures: str = "") -> str:
+    """MediaConvert's MPD, or one of ours, with every URI below `folder` and one AdaptationSet per caption track.
+
+    pictures: where all that the MPD names lies, seen from `folder`, when an update uses an earlier run's pictures. Then
+    each AdaptationSet has a BaseURL of its own, because captions lie elsewhere; else one BaseURL serves them all.
+    """
     root = _mpd_root(mpd)
     if root.find(_q("BaseURL")) is not None:
         raise ManifestBroken("the MPD already has a BaseURL: the job must leave BaseUrl unset")
-    if folder:
-        # ISO/IEC 23009-1 wants ProgramInformation, then BaseURL, before everything else.
-        position = len(root.findall(_q("ProgramInformation")))
-        base = ET.Element(_q("BaseURL"))
-        base.text = folder
-        root.insert(position, base)
     period = root.find(_q("Period"))
     if period is None:
         raise ManifestBroken("the MPD has no Period")
+    if pictures:
+        _move_each(period, pictures)
     for track in captions:
         period.append(_text_set(track))
+    if folder and any(adaptation.find(_q("BaseURL")) is not None for adaptation in _adaptations(period)):
+        _move_each(period, folder)
+    elif folder:
+        # ISO/IEC 23009-1 wants ProgramInformation, then BaseURL, before everything else.
+        root.insert(len(root.findall(_q("ProgramInformation"))), _base_url(folder))
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _move_each(period: ET.Element, folder: str) -> None:
+    for adaptation in _adaptations(period):
+        there = adaptation.find(_q("BaseURL"))
+        if there is not None:
+            there.text = _below(folder, there.text or "")
+            continue
+        # The schema's order: what describes the set, then BaseURL, then its segments and Representations.
+        position = next((n for n, child in enumerate(adaptation) if child.tag in _AFTER_BASE_URL), len(adaptation))
+        adaptation.insert(position, _base_url(folder))
+
+
+def _adaptations(period: ET.Element) -> list[ET.Element]:
+    return period.findall(_q("AdaptationSet"))
+
+
+def _base_url(folder: str) -> ET.Element:
+    element = ET.Element(_q("BaseURL"))
+    element.text = folder
+    return element
 
 
 def caption_playlist(vtt_name: str, duration_ms: int) -> str:

@@ -49,12 +49,14 @@ def published(
     published_at: str,
     storyboard: str | None = None,
     cover: str | None = None,
+    encode: str | None = None,
 ) -> dict[str, Any]:
     """asset.json of a film that plays, or of sound alone.
 
-    verified: outputs.Verified as a dictionary. storyboard and cover: paths in the run's folder.
+    verified: outputs.Verified as a dictionary. encode: the run whose folder holds the pictures, where that is not this
+    run's own. storyboard and cover: paths in that folder.
     """
-    folder = f"v/{upload.run}/"
+    folder = f"v/{encode or upload.run}/"
 
     def below(path: str | None) -> str | None:
         return folder + path if path else None
@@ -77,7 +79,7 @@ def published(
         "width": best["width"],
         "height": best["height"],
         "has_audio": verified["has_audio"],
-        "captions": [*_sidecars(captions, folder), *_from_the_film(verified["captions"], folder)],
+        "captions": [*_sidecars(captions, f"v/{upload.run}/"), *_from_the_film(verified["captions"], folder)],
         "audio": [{key: sound[key] for key in _AUDIO_FIELDS} for sound in verified["audio"]],
         "renditions": [{key: rendition[key] for key in _RENDITION_FIELDS} for rendition in verified["renditions"]],
         "published_at": published_at,
