@@ -2,8 +2,8 @@
 
 `record` does it when Step Functions' event comes, the sweep when the event never came; both may, in any order and
 twice. The error is written down first and the rest follows, so that nothing that goes wrong on the way loses it.
-A film that had been published stays published: only telling people failed, and the message says so. A cancelled run
-is nobody's failure: its jobs are stopped and nobody is told.
+A film that had been published stays published: only telling people failed, and the message says so; or an update of it
+failed, and the film plays on as it was. A cancelled run is nobody's failure: its jobs are stopped and nobody is told.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pipeline.aws import executions, pointers, topic, transcoder
 from pipeline.aws.table import AssetTable
 from pipeline.media import errors, keys
 from pipeline.media.asset import Upload
+from pipeline.media.reconcile import is_update, was_cancelled
 
 _ALIVE = ("INTENDED", "SUBMITTED", "PROGRESSING")
 
@@ -36,11 +37,12 @@ def record(
         table.redriven(upload)  # looked at after the jobs were listed: what a redrive begins now is not among them
         return []
     cancelled = [job_id for job_id in jobs if transcoder.cancel(job_id)]
-    status = (table.version(upload) or {}).get("status")
-    if status != "published":
+    version = table.version(upload) or {}
+    plays = version.get("status") == "published"
+    if not plays:
         pointers.show(outputs_bucket, upload, keys.title(upload.key), "failed")
-    if status != "cancelled":
-        event = "announcement_failed" if status == "published" else "failed"
+    if not was_cancelled(version, upload.revision):
+        event = "announcement_failed" if plays and not is_update(version) else "failed"
         parts = {"error": failure, "execution_arn": ended["executionArn"]}
         topic.announce(topic_arn, event, upload, parts, redrives)
     table.recorded(upload, redrives)

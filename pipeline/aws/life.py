@@ -18,11 +18,10 @@ from typing import Any
 from pipeline.aws import objects, operate, pointers, topic
 from pipeline.aws.clients import client
 from pipeline.aws.operate import NothingByThatName, NotNow, Place
-from pipeline.aws.table import AssetTable, upload_of
+from pipeline.aws.table import AssetTable, played, upload_of
 from pipeline.media import keys, sidecars
 from pipeline.media.asset import Upload
 from pipeline.media.errors import PointerContended
-from pipeline.media.reconcile import CANCELLABLE
 
 _LOOKS = 5
 
@@ -36,13 +35,17 @@ class Beyond:
 
 
 def versions(asset_id: str, place: Place) -> list[dict[str, Any]]:
-    """Every version of the asset, newest first; `plays` of one at most, `replaced_at` of what another has replaced."""
+    """Every version of the asset, newest first; `plays` of one at most, `replaced_at` of what another has replaced.
+
+    revision is its newest run; where that is ahead of published_revision, it is an update that is not published.
+    """
     table = AssetTable(place.table)
     current = (table.asset(asset_id) or {}).get("current") or {}
     return [
         {
             "version": record["upload"]["version"],
             "revision": int(record["revision"]),
+            "published_revision": record.get("published_revision"),
             "status": record["status"],
             "registered_at": record.get("created_at"),
             "replaced_at": record.get("replaced_at"),
@@ -62,7 +65,8 @@ def rollback(asset_id: str, version: str | None, place: Place) -> dict[str, Any]
     current = (table.asset(asset_id) or {}).get("current")
     if not current:
         raise NotNow(f"{asset_id} does not play: there is nothing to roll back")
-    target = upload_of(_target(asset_id, records, current, version))
+    chosen = _target(asset_id, records, current, version)
+    target = played(chosen) or upload_of(chosen)
     if objects.head_object(place.outputs_bucket, target.run_prefix + pointers.ASSET_JSON) is None:
         raise NotNow(f"{target.execution_name} has no outputs any more: upload that film again")
     if not table.roll_back(target, current):
@@ -115,7 +119,7 @@ def delete(asset_id: str, place: Place, beyond: Beyond, purge_sources: bool = Fa
     uploads = [upload_of(record) for record in records]
     newest = uploads[0]
     table.remove(asset_id, newest.order)
-    cancelled = [_stop(each, place) for each in records if each["status"] in CANCELLABLE]
+    cancelled = [_stop(each, place) for each in records if operate.is_cancellable(each)]
     for upload in uploads:
         table.removed(upload)
     _say_removed(newest, place.outputs_bucket)

@@ -16,13 +16,12 @@ from pipeline.aws.sweep import remove_outputs
 from pipeline.aws.table import AssetTable, upload_of
 from pipeline.media import keys
 from pipeline.media.asset import Upload
-from pipeline.media.reconcile import CANCELLABLE
+from pipeline.media.reconcile import CANCELLABLE, ENDED_UNPUBLISHED, is_update, was_cancelled
 from pipeline.settings import NONE
 
 _EXECUTION = re.compile(r"(?P<asset>.+)-(?P<version>[0-9a-f]{10})-r(?P<revision>\d+)")
 #: Verify's refusals: a redrive would look at the same objects again, so these need a new encode.
 _OUTPUTS_AT_FAULT = ("OUTPUT_MISSING", "OUTPUT_WRONG")
-_ENDED_UNPUBLISHED = ("failed", "cancelled", "rejected", "superseded")
 
 
 class NothingByThatName(Exception):
@@ -45,12 +44,20 @@ class Place:
 
 
 def cancel(name: str, place: Place) -> list[dict[str, Any]]:
-    """Stop every unpublished run by this name, cancel its jobs, remove what it made; one entry a run."""
+    """Stop every unpublished run by this name, cancel its jobs, remove what it made; one entry a run.
+
+    An update is such a run: what it was to replace plays on.
+    """
     records = records_of(name, place)
-    unpublished = [record for record in records if record["status"] in CANCELLABLE]
+    unpublished = [record for record in records if is_cancellable(record)]
     if not unpublished:
         raise NotNow(f"{name} is {_statuses(records)}: there is nothing to cancel")
     return [_cancel(upload_of(record), place) for record in unpublished]
+
+
+def is_cancellable(record: dict[str, Any]) -> bool:
+    """Whether a version's newest run is not published, and may still come to be."""
+    return record["status"] in CANCELLABLE or (record["status"] == "published" and is_update(record))
 
 
 def _cancel(upload: Upload, place: Place) -> dict[str, Any]:
@@ -82,7 +89,8 @@ def retry(name: str, place: Place) -> dict[str, Any]:
     records = records_of(name, place)
     newest = max(records, key=lambda record: record["upload"]["order"])
     upload, table = upload_of(newest), AssetTable(place.table)
-    if newest["status"] not in _ENDED_UNPUBLISHED:
+    plays = int(newest["published_revision"]) if newest["status"] == "published" and is_update(newest) else None
+    if newest["status"] not in ENDED_UNPUBLISHED and plays is None:
         raise NotNow(f"{upload.execution_name} is {newest['status']}: there is nothing to try again")
     if _can_go_on(newest) and executions.redrive(newest["execution_arn"]):
         table.redriven(upload)
@@ -90,7 +98,7 @@ def retry(name: str, place: Place) -> dict[str, Any]:
     if executions.is_running(executions.arn_of(upload.execution_name, place.state_machine_arn)):
         raise NotNow(f"{upload.execution_name} is still being stopped: try again in a moment")
     remove_outputs(upload, table, place.outputs_bucket)
-    following = table.revise(upload)
+    following = table.revise(upload, plays)
     if following is None:
         raise NotNow(f"somebody else has just begun the next run of {upload.key}")
     table.started(following, executions.start(following, place.state_machine_arn))
@@ -98,7 +106,9 @@ def retry(name: str, place: Place) -> dict[str, Any]:
 
 
 def _can_go_on(record: dict[str, Any]) -> bool:
-    return record["status"] == "failed" and record.get("error", {}).get("code") not in _OUTPUTS_AT_FAULT
+    failed = record["status"] == "failed" or is_update(record)
+    is_sound = record.get("error", {}).get("code") not in _OUTPUTS_AT_FAULT
+    return failed and is_sound and not was_cancelled(record, int(record["revision"]))
 
 
 def records_of(name: str, place: Place) -> list[dict[str, Any]]:

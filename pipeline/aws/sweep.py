@@ -33,7 +33,7 @@ from pipeline.aws import executions, failures, objects, pointers, transcoder
 from pipeline.aws.budget import Budget
 from pipeline.aws.holds import HOLD
 from pipeline.aws.intake import Intake, start_waiting
-from pipeline.aws.table import ASSET, JOB, VERSION, AssetTable, upload_of
+from pipeline.aws.table import ASSET, JOB, VERSION, AssetTable, played, upload_of
 from pipeline.media import holds, reconcile
 from pipeline.media.asset import Upload
 from pipeline.media.errors import SourceSuperseded, VodError
@@ -172,7 +172,7 @@ class Sweep:
             self._close(record)  # an execution that somebody started by hand: nobody registered it
             return
         upload, arn = upload_of(record), record.get("execution_arn")
-        if arn in self._running and record["status"] != "cancelled":
+        if arn in self._running and not reconcile.was_cancelled(record, upload.revision):
             if record["status"] == holds.STATUS[holds.APPROVAL]:
                 self._held(record, upload)
             elif record["status"] != holds.STATUS[holds.BUDGET]:
@@ -188,11 +188,10 @@ class Sweep:
             "record": self._record,
             "remove": self._remove,
             "expire": self._expire,
+            "settle": self._settle,
         }
         if action in actions:
             actions[action](record, upload, ended)
-        elif action == "close":
-            self._close(record)
         elif action == "puzzle":
             self.report.trouble.append(f"{upload.execution_name} ended {status} and its record says {record['status']}")
 
@@ -224,7 +223,8 @@ class Sweep:
         """Remove what a run made that nobody will play. A job that is still being cancelled may write once more."""
         if any(job.get("open") for job in self._table.jobs(upload)):
             return
-        removed = remove_outputs(upload, self._table, self._settings.outputs_bucket)
+        runs = [upload.with_revision(revision) for revision in range(1, upload.revision + 1)]
+        removed = sum(remove_outputs(each, self._table, self._settings.outputs_bucket) for each in runs)
         if removed:
             self.report.note("outputs removed", f"{upload.execution_name} {removed} objects")
             self._table.defer(record, START_GRACE)
@@ -244,6 +244,34 @@ class Sweep:
         elif self._table.expire(upload):
             self.report.note("version expired", upload.execution_name)
             self._remove(record, upload, ended)
+
+    def _settle(self, record: dict[str, Any], upload: Upload, ended: dict[str, Any] | None) -> None:
+        """A version that plays, or may play again: what its updates left behind goes, as an older version does."""
+        published = played(record)
+        if published is None:
+            self._close(record)
+            return
+        if self._is_undone(record, ended) and remove_outputs(upload, self._table, self._settings.outputs_bucket):
+            self.report.note("outputs removed", upload.execution_name)
+        encode = self._table.known(published).get("encode", published.run)
+        earlier = [published.with_revision(revision) for revision in range(1, published.revision)]
+        replaced = [each for each in earlier if each.run != encode]
+        kept = datetime.timedelta(days=float(self._settings.old_outputs_days))
+        age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(record["published_at"])
+        if replaced and age < kept:
+            self._table.defer(record, kept - age)  # for those who still watch them
+            return
+        for each in replaced:
+            if remove_outputs(each, self._table, self._settings.outputs_bucket):
+                self.report.note("replaced revision removed", each.execution_name)
+        self._close(record)
+
+    @staticmethod
+    def _is_undone(record: dict[str, Any], ended: dict[str, Any] | None) -> bool:
+        """Whether the newest run is an update that was refused or cancelled: a failed one may be redriven."""
+        if not reconcile.is_update(record) or ended is None or ended["status"] == "RUNNING":
+            return False
+        return ended["status"] == "SUCCEEDED" or reconcile.was_cancelled(record, int(record["revision"]))
 
     # Holds and intake ----------------------------------------------------------------------------------------
 
@@ -316,8 +344,10 @@ class Sweep:
 
 
 def remove_outputs(upload: Upload, table: AssetTable, outputs_bucket: str) -> int:
-    """Delete what this run made, unless it is what plays; how many objects there were."""
+    """Delete what this run made, unless it plays or its pictures are those of what plays; how many objects."""
     current = (table.asset(upload.asset_id) or {}).get("current") or {}
-    if (current.get("version"), current.get("revision")) == (upload.version, upload.revision):
-        return 0
+    if current.get("version") == upload.version:
+        plays = upload.with_revision(int(current["revision"]))
+        if upload.run in (plays.run, table.known(plays).get("encode")):
+            return 0
     return sum(len(objects.remove_below(outputs_bucket, prefix)) for prefix in (upload.run_prefix, upload.work_prefix))

@@ -3,8 +3,9 @@
     pk         sk                    what
     asset id   asset                 title, status, current (version and revision that plays), highest (order
                                      published), removed (no upload up to this order is published again)
-    asset id   version#<version>     one upload: its identity, revision, execution, status, error, replaced_at
-    asset id   job#<run>#<role>      one transcode: task token, attempt, job id, status, percent
+    asset id   version#<version>     one upload: its identity, revision, execution, status, error, replaced_at,
+                                     published_revision (that plays, or may play again), cancelled_revision
+    asset id   job#<run>#<role>      one transcode: task token, attempt, job id, status, percent, bill
     asset id   hold#<run>#<reason>   what a run waits for besides a job, and who decided (pipeline.aws.holds)
     asset id   run#<run>             what is known of a run: asset, source, plan, verified, outputs, playback, encode;
                                      each part noted by the step that learns it
@@ -12,6 +13,9 @@
                                      have reserved (pipeline.aws.budget)
 
 Every write that decides something is conditional, so that duplicates, repeats and races cost nothing.
+
+An update is a run of a version that has been published: `revision` is ahead of `published_revision`. However badly it
+ends, the film plays on and the version's status becomes published again, with the update's error.
 
 What the sweep still has to look at carries `open` (asset, version or job) and `due` (when to look); the sparse index
 `Open` lists it without a scan. An upload is open from its registration until nothing is left to do for it, a job from
@@ -38,7 +42,15 @@ from pipeline.aws.faults import code_of
 from pipeline.media import keys
 from pipeline.media.asset import Upload
 from pipeline.media.errors import PointerContended, SourceSuperseded
-from pipeline.media.reconcile import CANCELLABLE, KEPT, OPEN_INDEX, START_GRACE, UNDER_WAY
+from pipeline.media.reconcile import (
+    CANCELLABLE,
+    ENDED_UNPUBLISHED,
+    KEPT,
+    OPEN_INDEX,
+    START_GRACE,
+    UNDER_WAY,
+    was_cancelled,
+)
 
 ASSET, VERSION, JOB = "asset", "version", "job"
 #: The key of what is true of the pipeline as a whole, not of an asset.
@@ -46,7 +58,16 @@ CONTROL = "control"
 _ENDED = {":ended1": "COMPLETE", ":ended2": "ERROR", ":ended3": "CANCELED"}
 _NOT_ENDED = "NOT #status IN (:ended1, :ended2, :ended3)"
 _THIS_RUN = "(attribute_not_exists(#revision) OR #revision = :run)"
-_NOT_CANCELLED = "(attribute_not_exists(#status) OR #status <> :cancelled)"
+_NOT_CANCELLED = (
+    "(attribute_not_exists(#status) OR #status <> :cancelled) "
+    "AND (attribute_not_exists(#cancelled_revision) OR #cancelled_revision <> :run)"
+)
+_IS_FIRST = "attribute_not_exists(#published_revision)"
+_IS_UPDATE = "#published_revision < :run"
+_GONE = {":removed": "removed", ":expired": "expired"}
+_NOT_GONE = "NOT #status IN (:removed, :expired)"
+#: What the record of a version that plays says of its update.
+_UPDATE_CANCELLED = SourceSuperseded("RUN_CANCELLED", "the update was cancelled by an operator").as_dict()
 _PAGE = 100  # BatchGetItem's limit
 
 
@@ -105,27 +126,37 @@ class AssetTable:
         return self._query(asset_id, _version_sk(""))
 
     def mark(self, upload: Upload, status: str, **more: Any) -> bool:
-        """Set the version's status: transcoding, rejected or superseded.
+        """Set the version's status: transcoding, rejected or superseded; of an update that ends so, published.
 
         False, and nothing written, where the run was cancelled or a later run of the upload has begun.
         """
-        condition = f"{_THIS_RUN} AND {_NOT_CANCELLED}"
-        values = {":run": upload.revision, ":cancelled": "cancelled"}
-        sk = _version_sk(upload.version)
-        return self._update_if(condition, upload, sk, values, ("waits",), status=status, **_open(VERSION), **more)
+        condition, sk = f"{_THIS_RUN} AND {_NOT_CANCELLED}", _version_sk(upload.version)
+        values, more = {":run": upload.revision, ":cancelled": "cancelled"}, {**_open(VERSION), **more}
+        if status not in ("rejected", "superseded"):
+            return self._update_if(condition, upload, sk, values, ("waits",), status=status, **more)
+        first, update = f"{condition} AND {_IS_FIRST}", f"{condition} AND {_IS_UPDATE} AND {_NOT_GONE}"
+        return self._update_if(first, upload, sk, values, ("waits",), status=status, **more) or self._update_if(
+            update, upload, sk, {**values, **_GONE}, ("waits",), status="published", **more
+        )
 
     def fail(self, upload: Upload, error: dict[str, Any]) -> None:
-        """Note why the execution failed. A version that was published stays so: its film plays, only telling failed.
+        """Note why the execution failed. A version that was published stays so: its film plays, and what failed is
+        telling people, or an update.
 
-        A cancelled one stays cancelled. What a failed run has made is kept for a redrive, then the sweep is due.
+        A cancelled run stays cancelled. What a failed run has made is kept for a redrive, then the sweep is due.
         """
         sk, run = _version_sk(upload.version), {":run": upload.revision}
         last = {":published": "published", ":cancelled": "cancelled"}
-        condition = f"{_THIS_RUN} AND (attribute_not_exists(#status) OR NOT #status IN (:published, :cancelled))"
+        condition = (
+            f"{_THIS_RUN} AND {_IS_FIRST} "
+            "AND (attribute_not_exists(#status) OR NOT #status IN (:published, :cancelled))"
+        )
         more = {"status": "failed", "error": error, **_open(VERSION, KEPT)}
         if not self._update_if(condition, upload, sk, {**run, **last}, ("waits",), **more):
-            published = f"{_THIS_RUN} AND #status = :published"
-            self._update_if(published, upload, sk, {**run, ":published": "published"}, error=error)
+            was = "(attribute_exists(#published_revision) OR #status = :published)"
+            plays = f"{_THIS_RUN} AND {was} AND {_NOT_GONE} AND {_NOT_CANCELLED}"
+            values = {**run, **_GONE, **last}
+            self._update_if(plays, upload, sk, values, ("waits",), status="published", error=error, **_open(VERSION))
 
     def recorded(self, upload: Upload, redrives: int) -> None:
         """Remember that the bad end after so many redrives has been dealt with in full."""
@@ -133,30 +164,47 @@ class AssetTable:
         self._update_if(_THIS_RUN, upload, _version_sk(upload.version), run, recorded=redrives)
 
     def cancel(self, upload: Upload) -> bool:
-        """Decide that this run shall not be published; False where it is, or has ended by itself."""
+        """Decide that this run shall not be published; False where it is, or has ended by itself.
+
+        A cancelled update is remembered by its revision, because its version is published again.
+        """
+        sk, run = _version_sk(upload.version), {":run": upload.revision}
         values = {f":{status}": status for status in CANCELLABLE}
-        condition = f"{_THIS_RUN} AND #status IN ({', '.join(values)})"
-        sk = _version_sk(upload.version)
-        extra = {**values, ":run": upload.revision}
-        return self._update_if(condition, upload, sk, extra, ("waits",), status="cancelled", **_open(VERSION))
+        first = f"{_THIS_RUN} AND {_IS_FIRST} AND #status IN ({', '.join(values)})"
+        update = f"{_THIS_RUN} AND {_IS_UPDATE} AND {_NOT_GONE}"
+        more = {"status": "published", "cancelled_revision": upload.revision, "error": _UPDATE_CANCELLED}
+        return self._update_if(
+            first, upload, sk, {**values, **run}, ("waits",), status="cancelled", **_open(VERSION)
+        ) or self._update_if(update, upload, sk, {**_GONE, **run}, ("waits",), **more, **_open(VERSION))
 
     def redriven(self, upload: Upload) -> None:
         """A failed run goes on; one that has failed again meanwhile, or was published, is left as it is."""
-        extra = {":run": upload.revision, ":failed": "failed"}
-        condition = f"{_THIS_RUN} AND #status = :failed"
-        self._update_if(condition, upload, _version_sk(upload.version), extra, status="transcoding", **_open(VERSION))
+        extra, sk = {":run": upload.revision}, _version_sk(upload.version)
+        first = f"{_THIS_RUN} AND {_IS_FIRST} AND #status = :failed"
+        update = f"{_THIS_RUN} AND {_IS_UPDATE} AND #status = :published AND {_NOT_CANCELLED}"
+        more = {"status": "transcoding", **_open(VERSION)}
+        if not self._update_if(first, upload, sk, {**extra, ":failed": "failed"}, **more):
+            values = {**extra, ":published": "published", ":cancelled": "cancelled"}
+            self._update_if(update, upload, sk, values, remove=("error", "code"), **more)
 
-    def revise(self, upload: Upload) -> Upload | None:
-        """The upload's next run, registered as if it had just come in; None where somebody else was first."""
+    def revise(self, upload: Upload, plays: int | None = None) -> Upload | None:
+        """The upload's next run, registered as if it had just come in; None where somebody else was first.
+
+        plays: the revision that plays, and goes on playing until the next is published: the next run is an update.
+        """
         following = upload.with_revision(upload.revision + 1)
-        ended = {f":{status}": status for status in ("failed", "cancelled", "rejected", "superseded")}
-        condition = f"#revision = :run AND #status IN ({', '.join(ended)})"
+        if plays is None:
+            values: dict[str, Any] = {f":{status}": status for status in ENDED_UNPUBLISHED}
+            condition = f"#revision = :run AND #status IN ({', '.join(values)})"
+        else:
+            values = {":published": "published", ":plays": plays}
+            condition = "#revision = :run AND #status = :published AND #published_revision = :plays"
         won = self._update_if(
             condition,
             upload,
             _version_sk(upload.version),
-            {**ended, ":run": upload.revision},
-            remove=("execution_arn", "error", "code", "recorded", "waits"),
+            {**values, ":run": upload.revision},
+            remove=("execution_arn", "error", "code", "recorded", "cancelled_revision", "waits"),
             revision=following.revision,
             status="received",
             **_open(VERSION, START_GRACE),
@@ -198,47 +246,54 @@ class AssetTable:
     def publish(self, upload: Upload, title: str) -> None:
         """Move `current` and `highest` to this run, never back, and call the version published: all or nothing.
 
-        What played until now is marked as replaced, for the sweep to remove when its time has come. Raises
-        SourceSuperseded when a newer one is there, when this one was rolled back or removed, or its run cancelled;
-        PointerContended when another write touches the same records right now.
+        Decided upon what is read first, and written if that is still so. What played until now is marked as replaced,
+        for the sweep to remove when its time has come. Raises SourceSuperseded when a newer one is there, when this one
+        was rolled back or removed, or its run cancelled; PointerContended when another write touches the same records
+        right now.
         """
-        run, highest = _run_of(upload), _highest(upload)
-        seen = (self.asset(upload.asset_id) or {}).get("current")
-        condition = (
-            "(attribute_not_exists(#highest) OR #highest < :highest OR (#highest = :highest AND #current = :run)) "
-            "AND (attribute_not_exists(#removed) OR #removed < :order) "
-            f"AND {'#current = :seen' if seen else 'attribute_not_exists(#current)'}"
-        )
-        asset = self._expression(
+        asset, record = self.asset(upload.asset_id) or {}, self.version(upload) or {}
+        if refusal := _refusal(upload, asset, record):
+            raise refusal
+        parts = [self._played_from_now_on(upload, title, asset), self._published(upload, record)]
+        current = asset.get("current")
+        if current and current["version"] != upload.version:
+            parts.append(self._replaced(upload.asset_id, current["version"]))
+        try:
+            self._transact(parts)
+        except ClientError as error:
+            raise self._not_published(error, upload) from error
+
+    def _played_from_now_on(self, upload: Upload, title: str, asset: dict[str, Any]) -> dict[str, Any]:
+        condition, values = _unchanged(asset, "current", "highest", "removed")
+        return self._expression(
             upload.asset_id,
             ASSET,
             condition,
-            {":run": run, ":order": upload.order, **({":seen": seen} if seen else {})},
-            highest=highest,
-            current=run,
+            values,
+            # An update of what was rolled back to leaves it, so that what was rolled back from does not return.
+            highest=max(_highest(upload), asset.get("highest", "")),
+            current=_run_of(upload),
             title=title,
             status="published",
             published_at=now(),
             updated_at=now(),
             **_open(ASSET, START_GRACE),
         )
-        version = self._expression(
+
+    def _published(self, upload: Upload, record: dict[str, Any]) -> dict[str, Any]:
+        condition, values = _unchanged(record, "published_revision")
+        return self._expression(
             upload.asset_id,
             _version_sk(upload.version),
-            f"{_THIS_RUN} AND {_NOT_CANCELLED}",
-            {":run": upload.revision, ":cancelled": "cancelled"},
-            ("waits",),
+            f"{_THIS_RUN} AND {_NOT_CANCELLED} AND {condition}",
+            {":run": upload.revision, ":cancelled": "cancelled", **values},
+            remove=("error", "code", "waits"),
             status="published",
+            published_revision=upload.revision,
+            published_at=now(),
             updated_at=now(),
             **_open(VERSION),
         )
-        parts = [asset, version]
-        if seen and seen["version"] != upload.version:
-            parts.append(self._replaced(upload.asset_id, seen["version"]))
-        try:
-            self._transact(parts)
-        except ClientError as error:
-            raise self._not_published(error, upload) from error
 
     def _replaced(self, asset_id: str, version: str) -> dict[str, Any]:
         """From now on its time runs out. Looked at soon: what is left to do for its own run comes before."""
@@ -246,29 +301,18 @@ class AssetTable:
         return self._expression(asset_id, _version_sk(version), None, replaced_at=now(), updated_at=now(), **more)
 
     def _not_published(self, error: ClientError, upload: Upload) -> Exception:
-        """What a refused publication means: reasons come in the order of the transaction's parts."""
+        """What a refused publication means, by what is there now."""
         if code_of(error) != "TransactionCanceledException":
             return error
-        this = {"this": _highest(upload)}
-        reasons = [reason.get("Code") for reason in error.response["CancellationReasons"]]
-        if reasons[0] == "ConditionalCheckFailed" and (refusal := self._refusal(upload)):
+        reasons = {reason.get("Code") for reason in error.response["CancellationReasons"]}
+        if not {"TransactionConflict", "ConditionalCheckFailed"} & reasons:
+            return error
+        this, record = {"this": _highest(upload)}, self.version(upload) or {}
+        if refusal := _refusal(upload, self.asset(upload.asset_id) or {}, record):
             return refusal
-        if reasons[1] == "ConditionalCheckFailed":
+        if was_cancelled(record, upload.revision) or int(record.get("revision", upload.revision)) != upload.revision:
             return SourceSuperseded("RUN_CANCELLED", "this run was cancelled before it was published", this)
-        if {"TransactionConflict", "ConditionalCheckFailed"} & set(reasons):
-            return PointerContended("POINTER_CONTENDED", "another write touches the same records", this)
-        return error
-
-    def _refusal(self, upload: Upload) -> SourceSuperseded | None:
-        """Why this run may never be published; None where it may, and something else has changed meanwhile."""
-        asset, this = self.asset(upload.asset_id) or {}, {"this": _highest(upload)}
-        if asset.get("removed", "") >= upload.order:
-            return SourceSuperseded("ASSET_REMOVED", "the asset was removed after this upload", this)
-        if asset.get("highest", "") > _highest(upload):
-            return SourceSuperseded("SOURCE_SUPERSEDED", "a newer upload of the same key is already published", this)
-        if asset.get("highest") == _highest(upload) and asset.get("current") != _run_of(upload):
-            return SourceSuperseded("ROLLED_BACK", "this run was published and then rolled back", this)
-        return None
+        return PointerContended("POINTER_CONTENDED", "another write touches the same records", this)
 
     def roll_back(self, target: Upload, seen: dict[str, Any]) -> bool:
         """Let `target`, published before, play in the place of `seen`, which is the asset's `current` as it was read.
@@ -289,7 +333,7 @@ class AssetTable:
         version = self._expression(
             target.asset_id,
             _version_sk(target.version),
-            "#status = :published AND #revision = :run",
+            "#status = :published AND #published_revision = :run",
             {":published": "published", ":run": target.revision},
             remove=("replaced_at",),
             updated_at=now(),
@@ -301,7 +345,7 @@ class AssetTable:
         version = self._expression(
             upload.asset_id,
             _version_sk(upload.version),
-            "#status = :published AND #revision = :run AND attribute_exists(#replaced_at)",
+            f"#status = :published AND {_THIS_RUN} AND attribute_exists(#replaced_at)",
             {":published": "published", ":run": upload.revision},
             status="expired",
             updated_at=now(),
@@ -310,9 +354,9 @@ class AssetTable:
         plays = {
             "TableName": self._name,
             "Key": _pack(_key(upload.asset_id, ASSET)),
-            "ConditionExpression": "#current <> :run",
-            "ExpressionAttributeNames": {"#current": "current"},
-            "ExpressionAttributeValues": _pack({":run": _run_of(upload)}),
+            "ConditionExpression": "#current.#version <> :version",
+            "ExpressionAttributeNames": {"#current": "current", "#version": "version"},
+            "ExpressionAttributeValues": _pack({":version": upload.version}),
         }
         return self._transacted([version], [plays])
 
@@ -534,6 +578,39 @@ def now(wait: datetime.timedelta = datetime.timedelta()) -> str:
 def upload_of(record: dict[str, Any]) -> Upload:
     """The upload of a version's record, as the run it is at."""
     return Upload.from_state(record["upload"]).with_revision(int(record["revision"]))
+
+
+def played(record: dict[str, Any]) -> Upload | None:
+    """The upload of a version's record as the run that was published last; None where none was."""
+    revision = record.get("published_revision")
+    return None if revision is None else upload_of(record).with_revision(int(revision))
+
+
+def _refusal(upload: Upload, asset: dict[str, Any], record: dict[str, Any]) -> SourceSuperseded | None:
+    """Why this run may never be published; None where it may.
+
+    A first publication must be of the newest upload. An update must follow the revision of its own version that plays:
+    so it does not undo a rollback, and is not kept from a version that was rolled back to.
+    """
+    this, current = {"this": _highest(upload)}, asset.get("current") or {}
+    before, highest = record.get("published_revision"), asset.get("highest", "")
+    if asset.get("removed", "") >= upload.order:
+        return SourceSuperseded("ASSET_REMOVED", "the asset was removed after this upload", this)
+    if before is not None and current.get("version") == upload.version and before <= upload.revision:
+        return None
+    if highest > _highest(upload):
+        return SourceSuperseded("SOURCE_SUPERSEDED", "a newer upload of the same key is already published", this)
+    if before is not None or highest == _highest(upload):
+        return SourceSuperseded("ROLLED_BACK", "this upload was published and then rolled back", this)
+    return None
+
+
+def _unchanged(item: dict[str, Any], *names: str) -> tuple[str, dict[str, Any]]:
+    """The condition that these attributes are still as they were read, and its values."""
+    there = [name for name in names if item.get(name) is not None]
+    parts = [f"#{name} = :seen_{name}" for name in there]
+    parts += [f"attribute_not_exists(#{name})" for name in names if name not in there]
+    return " AND ".join(parts), {f":seen_{name}": item[name] for name in there}
 
 
 def _open(kind: str, wait: datetime.timedelta = datetime.timedelta()) -> dict[str, str]:

@@ -33,21 +33,34 @@ STATUSES = (
 #: Those of a run that has not ended, and those of one that an operator can still cancel.
 UNDER_WAY = ("received", "waiting", "transcoding", "held")
 CANCELLABLE = (*UNDER_WAY, "failed", "cancelled")
+#: Ends after which an upload may have a next run.
+ENDED_UNPUBLISHED = ("failed", "cancelled", "rejected", "superseded")
 ALIVE = ("SUBMITTED", "PROGRESSING")
 BAD_ENDS = ("FAILED", "TIMED_OUT", "ABORTED")
 #: Statuses of versions whose outputs nobody will ever play.
 REFUSED = ("rejected", "superseded", "cancelled", "expired", "removed")
 
 
+def is_update(record: Mapping[str, Any]) -> bool:
+    """Whether the newest run of a version is an update that has not been published: an earlier revision plays."""
+    published = record.get("published_revision")
+    return published is not None and int(published) < int(record["revision"])
+
+
+def was_cancelled(record: Mapping[str, Any], revision: int) -> bool:
+    """A cancelled update is remembered by its revision, because its version is published again."""
+    return record.get("status") == "cancelled" or record.get("cancelled_revision") == revision
+
+
 def for_version(record: Mapping[str, Any], execution: str | None, redrives: int = 0, just_ended: bool = False) -> str:
-    """wait, start, stop, record, remove, expire, close or puzzle.
+    """wait, start, stop, record, remove, expire, settle or puzzle.
 
     redrives: how often the execution has been redriven; a bad end is recorded once after each. just_ended: so lately
     that the event of it may still be on its way.
     """
     status = record["status"]
     if execution == "RUNNING":
-        return "stop" if status == "cancelled" else "wait"
+        return "stop" if was_cancelled(record, int(record.get("revision", 1))) else "wait"
     if status in REFUSED:
         return "remove"
     if not record.get("execution_arn"):
@@ -55,7 +68,7 @@ def for_version(record: Mapping[str, Any], execution: str | None, redrives: int 
     if execution in BAD_ENDS and record.get("recorded", -1) < redrives:
         return "wait" if just_ended else "record"
     if status == "published":
-        return "expire" if record.get("replaced_at") else "close"
+        return "expire" if record.get("replaced_at") else "settle"
     # Failed: now that it is due nobody can redrive it any more.
     return "remove" if status == "failed" or execution is None else "puzzle"
 

@@ -17,10 +17,10 @@ VERSIONS = {
     "cancelled": (({"status": "cancelled", "execution_arn": "e"}, "ABORTED"), "remove"),
     "rejected": (({"status": "rejected", "execution_arn": "e"}, "SUCCEEDED"), "remove"),
     "superseded": (({"status": "superseded", "execution_arn": "e"}, "SUCCEEDED"), "remove"),
-    "published": (({"status": "published", "execution_arn": "e"}, "SUCCEEDED"), "close"),
+    "published": (({"status": "published", "execution_arn": "e"}, "SUCCEEDED"), "settle"),
     "published, telling failed, heard": (
         ({"status": "published", "execution_arn": "e", "recorded": 0}, "FAILED"),
-        "close",
+        "settle",
     ),
     "published, telling failed, unheard": (({"status": "published", "execution_arn": "e"}, "FAILED"), "record"),
     "failed, unheard": (({"status": "transcoding", "execution_arn": "e"}, "FAILED"), "record"),
