@@ -7,6 +7,7 @@ where nothing by this name waits for such a decision.
 
 from __future__ import annotations
 
+import getpass
 from typing import Any
 
 from pipeline.aws.budget import Budget
@@ -15,6 +16,14 @@ from pipeline.aws.operate import NotNow, Place, records_of
 from pipeline.aws.table import upload_of
 from pipeline.media import holds
 from pipeline.media.asset import Upload
+
+
+def whoever_is_here() -> str:
+    """Who is logged in on this machine: the name that a decision is kept under where nobody says another."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return "somebody without a name"
 
 
 def approve(name: str, place: Place, by: str, note: str = "") -> dict[str, Any]:

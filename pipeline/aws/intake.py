@@ -78,11 +78,16 @@ def pause(table: str, by: str, reason: str = "") -> dict[str, Any]:
     return {**intake.state(), "changed": changed}
 
 
-def resume(table: str, by: str, state_machine_arn: str) -> dict[str, Any]:
-    """Take uploads in again, and start what has waited; `started` names it."""
+def resume(
+    table: str, by: str, state_machine_arn: str, each: Callable[[str], None] = lambda name: None
+) -> dict[str, Any]:
+    """Take uploads in again, and start what has waited; `started` names it, `each` is called with every name."""
     intake = Intake(table)
     changed = intake.set(False, by)
-    started = list(start_waiting(intake, state_machine_arn, lambda: True))
+    started = []
+    for name in start_waiting(intake, state_machine_arn, lambda: True):
+        started.append(name)
+        each(name)
     return {**intake.state(), "changed": changed, "started": started}
 
 

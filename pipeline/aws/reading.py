@@ -107,6 +107,7 @@ def explain(name: str, place: Place) -> dict[str, Any]:
         "status": record["status"],
         "execution_status": described.get("status"),
         "error": record.get("error"),
+        "waits": record.get("waits"),
         "failed_attempts": [_step(step) for step in timeline.steps(history) if step.failures],
         "source": state.get("source"),
         "plan": state.get("plan"),
@@ -202,7 +203,7 @@ def _history(arn: str) -> list[dict[str, Any]]:
 
 
 def _version(record: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("status", "revision", "error", "created_at", "updated_at")
+    names = ("status", "revision", "error", "waits", "created_at", "updated_at")
     return {"version": record["sk"].partition("#")[2], **{name: record.get(name) for name in names}}
 
 

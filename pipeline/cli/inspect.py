@@ -12,6 +12,8 @@ import json
 from typing import Any
 
 from pipeline.aws import reading
+from pipeline.aws.intake import Intake
+from pipeline.cli import holds
 from pipeline.cli.operate import command, place
 from pipeline.cli.world import World
 from pipeline.media import errors
@@ -23,7 +25,8 @@ def _list(world: World, options: argparse.Namespace) -> dict[str, Any]:
         for one in reading.listed(world.outputs["AssetsTable"], options.since)
         if options.status in (None, one["status"]) and options.code in (None, one["code"])
     ]
-    return {"films": films[: options.limit], "found": len(films)}
+    intake = Intake(world.outputs["AssetsTable"]).state()
+    return {"films": films[: options.limit], "found": len(films), "intake": intake}
 
 
 def _tell_listed(result: dict[str, Any]) -> list[str]:
@@ -35,7 +38,9 @@ def _tell_listed(result: dict[str, Any]) -> list[str]:
     counts = collections.Counter(one["status"] for one in result["films"])
     said = ", ".join(f"{count} {status}" for status, count in counts.most_common()) or "no films"
     more = result["found"] - len(result["films"])
-    return [*lines, said + (f"; {more} older ones are not shown (--limit)" if more else "")]
+    lines.append(said + (f"; {more} older ones are not shown (--limit)" if more else ""))
+    paused = result["intake"]["paused"]
+    return [*lines, f"intake is paused, {holds.said(result['intake'])}"] if paused else lines
 
 
 def _show(world: World, options: argparse.Namespace) -> dict[str, Any]:
@@ -54,6 +59,7 @@ def _tell_shown(shown: dict[str, Any]) -> list[str]:
             f"  version {version['version']}-r{version['revision']}  {version['status']}{code}  "
             f"{version['created_at']}{'  plays' if current else ''}"
         )
+        lines += _waits(version["waits"])
     lines.append(f"  execution {shown['execution']}")
     lines += [_step_line(step) for step in shown["steps"]]
     lines += [
@@ -66,6 +72,10 @@ def _tell_shown(shown: dict[str, Any]) -> list[str]:
         for one in shown["renditions"]
     ]
     return [*lines, *(f"  {name} {link}" for name, link in shown["links"].items() if link)]
+
+
+def _waits(waits: dict[str, Any] | None) -> list[str]:
+    return [f"  waits     since {waits['since'][:19].replace('T', ' ')} UTC: {waits['message']}"] if waits else []
 
 
 def _step_line(step: dict[str, Any]) -> str:
@@ -96,6 +106,7 @@ def _tell_explained(told: dict[str, Any]) -> list[str]:
             f"  evidence  {json.dumps(error.get('evidence', {}), ensure_ascii=False)}",
             f"  fix       {error.get('fix')}",
         ]
+    lines += _waits(told["waits"])
     if error.get("code") in errors.CODES:
         lines.append(f"  more      {errors.page_of(error['code'])}")
     for step in told["failed_attempts"]:

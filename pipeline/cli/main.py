@@ -230,7 +230,31 @@ def _add_operations(commands: Any) -> None:
     replay.add_argument("--dry-run", action="store_true", help="say what would be sent, and send nothing")
     ingest = _operation(commands, "ingest", "ingest", "announce films that lie in the sources bucket already", "again")
     ingest.add_argument("prefix", metavar="PREFIX", help="where they lie: uploads/, or something below it")
+    _add_holds(commands)
     _add_life(commands)
+
+
+def _add_holds(commands: Any) -> None:
+    """What waits for a person; each name is a function of pipeline.cli.holds."""
+
+    def decision(name: str, help_text: str) -> argparse.ArgumentParser:
+        parser = _operation(commands, name, name, help_text, "holds")
+        parser.add_argument("--by", metavar="NAME", default="", help="who decides (default: who is logged in here)")
+        return parser
+
+    approve = decision("approve", "let a film that is held for approval be published")
+    approve.add_argument("name", metavar="ASSET|EXECUTION", help="an asset's id, or an execution's name or ARN")
+    release = decision("release", "let a film that waits for the daily budget be encoded all the same")
+    release.add_argument(
+        "name", nargs="?", metavar="ASSET|EXECUTION", help="an asset's id, or an execution's name or ARN"
+    )
+    release.add_argument("--all", action="store_true", help="all that waits for the budget, oldest first")
+    for one in (approve, release):
+        one.add_argument("--note", metavar="TEXT", default="", help="a word to keep with the decision")
+    _operation(commands, "budget", "budget", "what of today's budget is reserved, and which films wait for it", "holds")
+    pause = decision("pause", "start nothing from now on: uploads are registered and wait, what runs goes on")
+    pause.add_argument("--reason", metavar="TEXT", default="", help="why, for whoever asks")
+    decision("resume", "start uploads again, those that waited first")
 
 
 def _add_window(command: argparse.ArgumentParser, what: str) -> None:
@@ -369,6 +393,7 @@ def _users_mistakes() -> tuple[type[Exception], ...]:
 #: Of the errors below, those that a better command line would have avoided.
 _USAGE_ERRORS = (
     "NothingByThatName",
+    "NothingNamed",
     "NotUnderUploads",
     "QueueUnclear",
     "Unclear",
@@ -388,6 +413,7 @@ _LAZY_ERRORS = {
     "pipeline.aws.replay": ("ReplayRefused",),
     "pipeline.bundle": ("PlayerNotBuilt",),
     "pipeline.cli.check": ("NoSuchProfile",),
+    "pipeline.cli.holds": ("NothingNamed",),
     "pipeline.cli.life": ("KeyNotMade", "NotConfirmed", "PlaybackIsPublic"),
     "pipeline.cli.mediaconvert": ("QueueUnclear",),
     "pipeline.cli.again": ("Unclear",),

@@ -110,6 +110,8 @@ class VodStack(Stack):
             MediaConvertQueueArn=transcode.queue_arn,
             **({"HopQueueArn": transcode.hop_queue_arn} if transcode.hop_queue_arn else {}),
         )
+        if configuration.daily_budget_usd:
+            self._outputs(DailyBudgetUsd=str(configuration.daily_budget_usd))
         if delivery.private:
             self._outputs(SigningSecret=delivery.private.secret, TrustedKeys=delivery.private.trusted)
 

@@ -11,6 +11,7 @@ def told(error: dict | None) -> dict:
         "status": "rejected",
         "execution": "a-1-r1",
         "error": error,
+        "waits": None,
         "failed_attempts": [],
         "jobs": [],
         "source": None,
