@@ -47,7 +47,7 @@ def by_bash(vod: list[str], words: list[str], folder: Path) -> set[str]:
 
 
 CASES = {
-    "commands": ("vod re", {"retry", "replay"}),
+    "commands": ("vod re", {"release", "replay", "resume", "retry"}),
     "options": ("vod list --st", {"--stack", "--status", "--state"}),
     "an option's values": ("vod list --status re", {"received", "rejected"}),
     "an argument's values": ("vod replay u", {"uploads"}),
