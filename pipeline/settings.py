@@ -132,6 +132,7 @@ class RejectSettings(Settings):
 class CompleteSettings(Settings):
     table: str
     outputs_bucket: str
+    stack: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipeline.aws import executions, logs, pointers
+from pipeline.aws import executions, logs, money, pointers
 from pipeline.aws.batch import each_message
 from pipeline.aws.table import AssetTable
 from pipeline.media import errors, outputs
@@ -25,10 +25,10 @@ SHOWN = "streams"
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     settings = CompleteSettings.from_env()
     table = AssetTable(settings.table)
-    return each_message(event, lambda body: answer(json.loads(body)["detail"], table, settings.outputs_bucket))
+    return each_message(event, lambda body: answer(json.loads(body)["detail"], table, settings))
 
 
-def answer(detail: dict[str, Any], table: AssetTable, outputs_bucket: str) -> bool:
+def answer(detail: dict[str, Any], table: AssetTable, settings: CompleteSettings) -> bool:
     """Pass on what MediaConvert said; False when nobody waits for it."""
     metadata = detail.get("userMetadata") or {}
     if not {"asset_id", "version", "revision", "role", "attempt"} <= metadata.keys():
@@ -37,15 +37,19 @@ def answer(detail: dict[str, Any], table: AssetTable, outputs_bucket: str) -> bo
     if record is None or str(record.get("attempt")) != metadata["attempt"]:
         return False
     with logs.about(Upload.from_state(record["upload"])), logs.call("complete"):
-        return _pass_on(detail, record, table, outputs_bucket)
+        return _pass_on(detail, record, table, settings)
 
 
-def _pass_on(detail: dict[str, Any], record: dict[str, Any], table: AssetTable, outputs_bucket: str) -> bool:
+def _pass_on(detail: dict[str, Any], record: dict[str, Any], table: AssetTable, settings: CompleteSettings) -> bool:
     upload, role, token = Upload.from_state(record["upload"]), record["role"], record["task_token"]
     status, attempt = detail["status"], record["attempt"]
     if status == "COMPLETE":
-        current = table.job_news(upload, role, attempt, status, 100)
-        return current and executions.succeed(token, outputs.from_complete_event(detail))
+        billed = money.spent(record, detail, settings)
+        if not table.job_news(upload, role, attempt, status, 100, **billed):
+            return False
+        waits = executions.succeed(token, outputs.from_complete_event(detail))
+        money.settle(table, upload)
+        return waits
     if status in ("ERROR", "CANCELED"):
         current = table.job_news(upload, role, attempt, status)
         return current and executions.fail(token, _error(detail, status))
@@ -54,7 +58,7 @@ def _pass_on(detail: dict[str, Any], record: dict[str, Any], table: AssetTable, 
         return False
     waits = executions.heartbeat(token)
     if role == SHOWN and percent is not None:
-        pointers.show_progress(outputs_bucket, upload, percent)
+        pointers.show_progress(settings.outputs_bucket, upload, percent)
     return waits
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.aws import assembly, pointers
+from pipeline.aws import assembly, money, pointers
 from pipeline.aws.faults import handles_faults
 from pipeline.aws.table import AssetTable, now
 from pipeline.media import playback
@@ -30,5 +30,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     table = AssetTable(settings.table)
     # Before the decision: whoever finds the film published finds what it is, too.
     table.note(upload, verified=verified, outputs=outputs, playback=links, encode=assembly.encode_of(upload, asset))
+    money.settle(table, upload)
     pointers.publish(table, settings.outputs_bucket, upload, asset["title"], made.manifests, made.asset_json)
     return links

@@ -18,7 +18,7 @@ from pipeline.aws.clients import client
 from pipeline.aws.objects import read_with_etag
 from pipeline.aws.operate import Place
 from pipeline.aws.table import VERSION, AssetTable, upload_of
-from pipeline.media import keys, price, timeline
+from pipeline.media import keys, timeline
 from pipeline.media.reconcile import LISTED_INDEX
 
 _FUNCTION = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:([A-Za-z0-9_-]+)")
@@ -26,7 +26,8 @@ _LOG_LINES = 1000
 
 
 def listed(table: str, since: datetime.datetime | None = None) -> Iterator[dict[str, Any]]:
-    """Every version, newest change first: asset_id, version, revision, film, status, code, created_at, updated_at.
+    """Every version, newest change first: asset_id, version, revision, film, status, code, created_at, updated_at, and
+    what it should cost and did cost: predicted_usd, cost_usd, billed_at, each None as long as nobody knows.
 
     since: those that changed after it. Read from an index, so perhaps a second old.
     """
@@ -59,7 +60,14 @@ def listed(table: str, since: datetime.datetime | None = None) -> Iterator[dict[
                 "code": flat.get("code"),
                 "created_at": flat["created_at"],
                 "updated_at": flat["updated_at"],
+                "predicted_usd": _amount(flat.get("predicted_usd")),
+                "cost_usd": _amount(flat.get("cost_usd")),
+                "billed_at": flat.get("billed_at"),
             }
+
+
+def _amount(text: str | None) -> float | None:
+    return None if text is None else float(text)
 
 
 def show(name: str, place: Place) -> dict[str, Any]:
@@ -116,52 +124,6 @@ def explain(name: str, place: Place) -> dict[str, Any]:
         "reproduce": _reproduce(upload.bucket, upload.key, upload.version_id),
         "links": {"console": console_url(arn)},
     }
-
-
-def cost(name: str, place: Place) -> dict[str, Any]:
-    """What the newest run by this name should cost and did cost, job by job: the last attempt of each.
-
-    predicted is None where the job's settings or the film's length are not known (any more), actual until the job is
-    complete; `why` then says so. Jobs that ended in ERROR are not charged (User Guide, "Error codes").
-    """
-    record = max(operate.records_of(name, place), key=lambda record: record["upload"]["order"])
-    upload = upload_of(record)
-    arn = executions.arn_of(upload.execution_name, place.state_machine_arn)
-    source = timeline.last_input(_history(arn)).get("source") or {}
-    return {
-        "asset_id": upload.asset_id,
-        "film": upload.key,
-        "execution": upload.execution_name,
-        "status": record["status"],
-        "duration_ms": source.get("duration_ms"),
-        "jobs": [_cost(job, source.get("duration_ms")) for job in AssetTable(place.table).jobs(upload)],
-    }
-
-
-def _cost(record: Mapping[str, Any], duration_ms: int | None) -> dict[str, Any]:
-    job = (transcoder.find_by_id(record["job_id"]) or {}) if record.get("job_id") else {}
-    settings, details = job.get("Settings"), job.get("OutputGroupDetails")
-    asked = (job.get("AccelerationSettings") or {}).get("Mode", "DISABLED") != "DISABLED"
-    told: dict[str, Any] = {
-        "role": record["role"],
-        "job_id": record.get("job_id"),
-        "status": job.get("Status") or record.get("status"),
-        "predicted": None,
-        "actual": None,
-        "why": None,
-    }
-    if not settings:
-        return {**told, "why": "MediaConvert does not know this job: not made yet, or older than 90 days"}
-    if duration_ms is not None:
-        told["predicted"] = price.predict(settings, duration_ms, price.load(), asked).as_dict()
-    if told["status"] != "COMPLETE" or not details:
-        return {**told, "why": "the job is not complete; one that ends in ERROR is not charged"}
-    try:
-        done = job.get("AccelerationStatus") == "ACCELERATED"
-        told["actual"] = price.actual(details, settings, price.load(), done).as_dict()
-    except price.DetailsDoNotFit as error:
-        told["why"] = str(error)
-    return told
 
 
 def logs(asset_id: str, place: Place, since: datetime.datetime | None = None) -> list[dict[str, str]]:

@@ -222,9 +222,15 @@ class AssetTable:
         found = self._get(upload.asset_id, _run_sk(upload)) or {}
         return {name: part for name, part in found.items() if name not in ("pk", "sk")}
 
-    def priced(self, upload: Upload, **amounts: float) -> None:
-        """Copies of what this version should cost and did, for lists; nothing where the version is not known."""
-        self._update_if("attribute_exists(pk)", upload, _version_sk(upload.version), {}, **amounts)
+    def predict(self, upload: Upload, predicted_usd: float) -> None:
+        """Copy what this version should cost, for lists; nothing where the version is not known."""
+        self._update_if("attribute_exists(pk)", upload, _version_sk(upload.version), {}, predicted_usd=predicted_usd)
+
+    def bill(self, upload: Upload, cost_usd: float) -> None:
+        """Copy what all runs of this version have cost so far. Sums only grow: of two at once the larger knew more."""
+        condition = "attribute_exists(pk) AND (attribute_not_exists(#cost_usd) OR #cost_usd < :cost_usd)"
+        sk = _version_sk(upload.version)
+        self._update_if(condition, upload, sk, {}, cost_usd=cost_usd, billed_at=now())
 
     # The asset -----------------------------------------------------------------------------------------------
 
@@ -396,7 +402,7 @@ class AssetTable:
 
     # One transcode -------------------------------------------------------------------------------------------
 
-    def attempt(self, upload: Upload, role: str, number: int, task_token: str) -> bool:
+    def attempt(self, upload: Upload, role: str, number: int, task_token: str, acceleration: str = "DISABLED") -> bool:
         """Store the token and the intent of attempt `number` before its job exists; False where one is under way.
 
         One write: with the token stored before the new number, a late ERROR of the attempt before would fail it.
@@ -411,6 +417,7 @@ class AssetTable:
             role=role,
             attempt=number,
             attempted_at=now(),
+            acceleration=acceleration,
             job_id=None,
             status="INTENDED",
             percent=0,
@@ -440,13 +447,15 @@ class AssetTable:
         run = keys.run(metadata["version"], int(metadata["revision"]))
         return self._get(metadata["asset_id"], f"job#{run}#{metadata['role']}")
 
-    def job_news(self, upload: Upload, role: str, attempt: int, status: str, percent: int | None = None) -> bool:
-        """Note what MediaConvert said of an attempt; False where that changes nothing.
+    def job_news(
+        self, upload: Upload, role: str, attempt: int, status: str, percent: int | None = None, **more: Any
+    ) -> bool:
+        """Note what MediaConvert said of an attempt, and `more` that follows; False where that changes nothing.
 
         Events come late, twice and out of order: a newer attempt is not touched, and progress does not revive a job
         that has ended.
         """
-        more = {} if percent is None else {"percent": percent}
+        more |= {} if percent is None else {"percent": percent}
         ended = status in _ENDED.values()
         condition, values = "#attempt = :attempt", {}
         if not ended:
@@ -458,6 +467,10 @@ class AssetTable:
     def jobs(self, upload: Upload) -> list[dict[str, Any]]:
         """Every job of this run."""
         return self._query(upload.asset_id, f"job#{upload.run}#")
+
+    def jobs_of_version(self, upload: Upload) -> list[dict[str, Any]]:
+        """Every job of every run of this upload."""
+        return self._query(upload.asset_id, f"job#{upload.version}-r")
 
     # What is open --------------------------------------------------------------------------------------------
 

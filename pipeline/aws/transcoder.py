@@ -85,8 +85,8 @@ def transcode(
         table.submitted(upload, role, number, job["Id"])
         _answer_what_ended(job["Id"], settings.jobs_queue_url)
         return job["Id"]
-    _stored(table.attempt(upload, role, number + 1, task_token))
     settings = dataclasses.replace(settings, acceleration=_acceleration(job, settings.acceleration))
+    _stored(table.attempt(upload, role, number + 1, task_token, settings.acceleration))
     job_id = _create(upload, role, number + 1, job_settings, settings)
     table.submitted(upload, role, number + 1, job_id)
     return job_id
@@ -156,6 +156,11 @@ def live_jobs(ours: Jobs) -> dict[str, dict[str, Any]]:
         )
         found |= {job["Id"]: job for page in pages for job in page.get("Jobs", [])}
     return found
+
+
+def was_accelerated(job_id: str) -> bool:
+    """Whether MediaConvert did accelerate a job that asked for it; PREFERRED leaves that to MediaConvert."""
+    return (find_by_id(job_id) or {}).get("AccelerationStatus") == "ACCELERATED"
 
 
 def find_by_id(job_id: str) -> dict[str, Any] | None:
@@ -235,13 +240,17 @@ def post_answer(job: dict[str, Any], queue_url: str) -> None:
         "errorMessage": job.get("ErrorMessage"),
         "warnings": [{"code": each.get("Code"), "count": each.get("Count")} for each in job.get("Warnings", [])],
         "outputGroupDetails": [
-            {
-                "outputDetails": [
-                    {"durationInMs": output.get("DurationInMs", 0)} for output in group.get("OutputDetails", [])
-                ]
-            }
+            {"outputDetails": [_output_detail(output) for output in group.get("OutputDetails", [])]}
             for group in job.get("OutputGroupDetails", [])
         ],
     }
     body = {"source": "aws.mediaconvert", "detail-type": "MediaConvert Job State Change", "detail": detail}
     client("sqs").send_message(QueueUrl=queue_url, MessageBody=json.dumps(body))
+
+
+def _output_detail(output: dict[str, Any]) -> dict[str, Any]:
+    detail: dict[str, Any] = {"durationInMs": output.get("DurationInMs", 0)}
+    video = output.get("VideoDetails") or {}
+    if video.get("HeightInPx"):
+        detail["videoDetails"] = {"widthInPx": video.get("WidthInPx"), "heightInPx": video["HeightInPx"]}
+    return detail

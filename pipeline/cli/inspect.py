@@ -1,4 +1,4 @@
-"""`vod list`, `show`, `logs`, `explain`, `cost`: what operators want to know about a pipeline that runs elsewhere.
+"""`vod list`, `show`, `logs`, `explain`: what operators want to know about a pipeline that runs elsewhere.
 
 As in operate.py, the pipeline is the one that `vod up` keeps in this home, or a deployed stack; --json prints one
 object, otherwise lines for a person.
@@ -123,34 +123,7 @@ def _tell_explained(told: dict[str, Any]) -> list[str]:
     return [*lines, f"  again     {told['reproduce']}", f"  console   {told['links']['console']}"]
 
 
-def _cost(world: World, options: argparse.Namespace) -> dict[str, Any]:
-    return reading.cost(options.name, place(world))
-
-
-def _tell_cost(told: dict[str, Any]) -> list[str]:
-    lines = [f"{told['film']}: {told['status']} ({told['execution']})"]
-    for job in told["jobs"]:
-        lines.append(f"  {job['role']}  job {job['job_id']}  {job['status']}")
-        lines += [f"    {name:<10} {_sum(job[name])}" for name in ("predicted", "actual") if job[name]]
-        lines += [f"    {job['why']}"] if job["why"] else []
-        lines += [_item(item) for item in (job["actual"] or job["predicted"] or {"items": []})["items"]]
-    return lines if told["jobs"] else [*lines, "  no job yet"]
-
-
-def _sum(bill: dict[str, Any]) -> str:
-    about = "" if bill["sure"] else "about "
-    rest = "" if bill["whole"] else ", and what has no known price"
-    return f"{about}{bill['total']:.4f} {bill['currency']}{rest} ({bill['region']}, prices of {bill['prices_read']})"
-
-
-def _item(item: dict[str, Any]) -> str:
-    amount = "unknown" if item["price"] is None else f"{item['price']:.4f}"
-    minutes = f"{item['minutes']:.2f} min"
-    return f"      {item['output']:<24} {item['class']:<18} {minutes:>12}  {amount:>9}  {item['why']}".rstrip()
-
-
 list_films = command(_list, _tell_listed)
 show = command(_show, _tell_shown)
 logs = command(_logs, _tell_logs)
 explain = command(_explain, _tell_explained)
-cost = command(_cost, _tell_cost)

@@ -310,9 +310,13 @@ def _add_questions(commands: Any) -> None:
         commands, "explain", "explain", "why a film is where it is, and the command that does it again", "inspect"
     )
     logs = _operation(commands, "logs", "logs", "what the functions logged about a film", "inspect")
-    cost = _operation(commands, "cost", "cost", "what encoding a film should cost, and did cost", "inspect")
-    for one in (show, explain, logs, cost):
+    cost = _operation(
+        commands, "cost", "cost", "what encoding should cost and did cost: one film, or all of a period", "cost"
+    )
+    cost.add_argument("name", nargs="?", metavar="ASSET|EXECUTION", help="one film; left out: day by day")
+    for one in (show, explain, logs):
         one.add_argument("name", metavar="ASSET" if one is logs else "ASSET|EXECUTION", help="an asset's id")
+    cost.add_argument("--since", type=moment, metavar="WHEN", help=f"day by day from then on: {_WHEN} (30d)")
     for one in (films, logs):
         one.add_argument("--since", type=moment, metavar="WHEN", help=f"only from then on: {_WHEN}")
 

@@ -148,6 +148,18 @@ def from_complete_event(detail: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def group_details(detail: dict[str, Any]) -> list[dict[str, Any]]:
+    """A COMPLETE event's outputGroupDetails by the names, and with the members, that GetJob has for them."""
+
+    def one(output: dict[str, Any]) -> dict[str, Any]:
+        video = output.get("videoDetails")
+        size = {"WidthInPx": video.get("widthInPx"), "HeightInPx": video.get("heightInPx")} if video else None
+        return {"DurationInMs": output.get("durationInMs"), "VideoDetails": size}
+
+    groups = detail.get("outputGroupDetails") or []
+    return [{"OutputDetails": [one(output) for output in group.get("outputDetails") or []]} for group in groups]
+
+
 # Reading -------------------------------------------------------------------------------------------------------------
 
 

@@ -264,6 +264,18 @@ def actual(
     return _bill(items, prices)
 
 
+def added(bills: Sequence[Mapping[str, Any]], prices: Prices) -> dict[str, Any]:
+    """One bill of several, all as dictionaries; of none a bill of nothing, which is whole: nothing was encoded."""
+    return {
+        **_bill([], prices).as_dict(),
+        **(bills[-1] if bills else {}),
+        "total": _money(sum((Decimal(str(bill["total"])) for bill in bills), Decimal(0))),
+        "whole": all(bill["whole"] for bill in bills),
+        "sure": all(bill["sure"] for bill in bills),
+        "items": [item for bill in bills for item in bill["items"]],
+    }
+
+
 def _paired(
     group: Settings, made: Sequence[Mapping[str, Any]]
 ) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:

@@ -19,7 +19,10 @@ OPEN_INDEX = "Open"
 #: In it, uploads that wait until intake is resumed: a kind of their own, so that nobody looks at them before.
 PAUSED = "paused"
 #: Its index of all versions, newest change first, and what of each is in it besides the keys.
-LISTED_INDEX, LISTED_PARTS = "Listed", ("film", "status", "code", "revision", "created_at")
+LISTED_INDEX = "Listed"
+LISTED_PARTS = (
+    "film", "status", "code", "revision", "created_at", "predicted_usd", "cost_usd", "billed_at",
+)  # fmt: skip
 
 #: How long a write of ours may still be under way: nobody's work is taken from their hands before.
 START_GRACE = datetime.timedelta(minutes=2)

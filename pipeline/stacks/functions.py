@@ -184,7 +184,7 @@ def steps(world: World) -> list[Row]:
             settings.PublishSettings(table=table, outputs_bucket=outputs, delivery_url=w.delivery_url),
             60,
             (
-                grants.records(w.table, "Get", "Put", "Update"),
+                grants.records(w.table, "Get", "Put", "Query", "Update"),
                 grants.read_and_write_assets(w.outputs),
                 grants.list_bucket(w.outputs),
             ),
@@ -241,12 +241,13 @@ def answers(
         Row(
             "complete",
             "Wakes the waiting state when its MediaConvert job has news",
-            settings.CompleteSettings(table=table, outputs_bucket=w.outputs.bucket_name),
+            settings.CompleteSettings(table=table, outputs_bucket=w.outputs.bucket_name, stack=Aws.STACK_NAME),
             30,
             (
                 grants.consume(w.jobs),
-                grants.records(w.table, "Get", "Update"),
+                grants.records(w.table, "Get", "Query", "Update"),
                 grants.read_and_write_assets(w.outputs),
+                grants.read_outputs(w.outputs, keys.WORK),
                 grants.list_bucket(w.outputs),
                 grants.answer_tokens(machine),
                 grants.jobs(w.transcode, "Get"),

@@ -313,11 +313,20 @@ class Watch(Construct):
         return [
             _heading(
                 "What does it cost?",
-                "MediaConvert bills output time by picture size, CloudFront bytes, S3 bytes a month.",
+                "MediaConvert bills output time by picture size, CloudFront bytes, S3 bytes a month. Dollars are those "
+                "of prices.toml (docs/money.md).",
             ),
-            _graph("Output seconds by what they are billed as", encoded, stacked=True, width=8),
-            _graph("Bytes to viewers", [self._edge("BytesDownloaded", "Sum")], region="us-east-1", width=8),
-            _graph("Bytes stored", stored, stacked=True, width=8),
+            _graph(
+                "Encoding: dollars",
+                [
+                    self._ours("PredictedCost").with_(label="predicted", color=cloudwatch.Color.GREY),
+                    self._ours("ActualCost").with_(label="spent", color=cloudwatch.Color.BLUE),
+                ],
+                width=6,
+            ),
+            _graph("Output seconds by what they are billed as", encoded, stacked=True, width=6),
+            _graph("Bytes to viewers", [self._edge("BytesDownloaded", "Sum")], region="us-east-1", width=6),
+            _graph("Bytes stored", stored, stacked=True, width=6),
         ]
 
     def _stuck(self) -> list[cloudwatch.IWidget]:

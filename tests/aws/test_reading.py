@@ -101,62 +101,6 @@ def test_an_explanation_leads_to_the_cause_and_says_how_to_see_it_again(failed):
     assert words[words.index("--key") + 1] == FILM.key and again == f"vod run --once {words[-1]}"
 
 
-PICTURE = {
-    "NameModifier": "_720p",
-    "VideoDescription": {
-        "Width": 1280,
-        "Height": 720,
-        "CodecSettings": {
-            "Codec": "H_264",
-            "H264Settings": {
-                "QualityTuningLevel": "SINGLE_PASS_HQ",
-                "FramerateControl": "SPECIFIED",
-                "FramerateNumerator": 25,
-                "FramerateDenominator": 1,
-            },
-        },
-    },
-}
-DONE = {
-    "Status": "COMPLETE",
-    "Settings": {"OutputGroups": [{"Name": "Streams", "Outputs": [PICTURE]}]},
-    "OutputGroupDetails": [
-        {"OutputDetails": [{"DurationInMs": 120_000, "VideoDetails": {"WidthInPx": 1280, "HeightInPx": 720}}]}
-    ],
-}
-
-
-def test_what_a_film_should_cost_and_did_cost(failed, monkeypatch):
-    monkeypatch.setattr(transcoder, "find_by_id", lambda job_id: DONE)
-    found = reading.cost(FILM.asset_id, PLACE)
-    (job,) = found["jobs"]
-    assert found["duration_ms"] == 9 and (job["role"], job["job_id"]) == ("streams", "job-1")
-    assert job["predicted"]["total"] == 0.0025  # ten seconds are the least
-    assert job["actual"]["total"] == 0.03 and job["actual"]["items"][0]["class"] == "B-AVC-HD-SHQ-30"
-
-
-def test_acceleration_counts_as_asked_for_and_then_as_it_was(failed, monkeypatch):
-    asked = {**DONE, "AccelerationSettings": {"Mode": "PREFERRED"}, "AccelerationStatus": "NOT_ACCELERATED"}
-    monkeypatch.setattr(transcoder, "find_by_id", lambda job_id: asked)
-    (job,) = reading.cost(FILM.asset_id, PLACE)["jobs"]
-    assert [job[name]["items"][0]["class"][0] for name in ("predicted", "actual")] == ["P", "B"]
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"Settings": None}, "does not know this job"),
-        ({"Status": "ERROR", "OutputGroupDetails": None}, "not charged"),
-        ({"OutputGroupDetails": []}, "not complete"),
-        ({"OutputGroupDetails": [{"OutputDetails": []}]}, "0 outputs in the details"),
-    ],
-)
-def test_what_cannot_be_known_of_the_cost_is_said(failed, monkeypatch, change, said):
-    monkeypatch.setattr(transcoder, "find_by_id", lambda job_id: {**DONE, **change})
-    (job,) = reading.cost(FILM.asset_id, PLACE)["jobs"]
-    assert job["actual"] is None and said in job["why"]
-
-
 @pytest.mark.parametrize("key", ["uploads/it's; rm -rf.mp4", "uploads/a$(b).mov", "uploads/no extension"])
 def test_no_key_becomes_part_of_the_shell(key):
     words = shlex.split(reading._reproduce("films", key, None).partition(" && ")[0])

@@ -175,8 +175,10 @@ def test_an_operator_sees_what_became_of_films_and_why(pipeline: Pipeline, film_
     shown = vod(pipeline, tmp_path, "show", good.asset_id)
     assert [step["state"] for step in shown["steps"]][-1] == "Published" and shown["jobs"][0]["status"] == "COMPLETE"
     assert shown["plays"]["version"] == good.version and shown["renditions"]
-    (job,) = vod(pipeline, tmp_path, "cost", good.asset_id)["jobs"]
-    assert job["actual"]["total"] > 0 and job["actual"] == job["predicted"], job["why"]
+    (spent,) = vod(pipeline, tmp_path, "cost", good.asset_id)["runs"]
+    assert spent["actual"]["total"] > 0 and spent["actual"] == spent["predicted"], spent["jobs"]
+    period = vod(pipeline, tmp_path, "cost", "--since", "1h")
+    assert period["films"] >= 1 and period["actual"] >= spent["actual"]["total"]
     told = vod(pipeline, tmp_path, "explain", refused.asset_id)
     assert told["error"]["code"] == refused.error["code"] and told["error"]["fix"]
     assert "Probe source" in [step["state"] for step in told["failed_attempts"]]

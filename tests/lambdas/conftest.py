@@ -24,6 +24,7 @@ def environment(jobs_queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:  # 
         settings.TranscodeSettings(TABLE, OUTPUTS, role, QUEUE_ARN, jobs_queue.url, "0", "none", "30", "DISABLED"),
         settings.PublishSettings(TABLE, OUTPUTS, DELIVERY_URL),
         settings.ReportSettings(TABLE, BUCKET, "Vod", "none"),
+        settings.CompleteSettings(TABLE, OUTPUTS, "Vod"),
         settings.RecordSettings(TABLE, TOPIC_ARN, OUTPUTS),
         settings.SweepSettings(
             TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, "none", jobs_queue.url, TOPIC_ARN, "Vod", "30", "0"
