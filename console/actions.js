@@ -1,0 +1,67 @@
+// What may be done to an execution from here, each after a question that says what will happen.
+
+import { executionPath, post } from "./api.js";
+import { part, write } from "./dom.js";
+
+const over = (one) => one.execution_status !== "RUNNING";
+
+export const ACTIONS = {
+  approve: {
+    label: "Approve", primary: true,
+    fits: (one) => one.status === "held",
+    title: "Publish this film?",
+    text: (film) => `“${film}” will be playable for everybody who may see it, within seconds.`,
+    done: "Approved: it is being published.",
+  },
+  release: {
+    label: "Release", primary: true,
+    fits: (one) => one.status === "waiting",
+    title: "Let this film go on?",
+    text: (film) => `“${film}” will be transcoded now. That costs what the plan says.`,
+    done: "Released: it goes on.",
+  },
+  retry: {
+    label: "Retry", primary: true,
+    fits: (one) => over(one) && ["failed", "cancelled"].includes(one.status),
+    title: "Try again?",
+    text: (film) => `“${film}” goes on at the state that failed; what is encoded is not encoded again. Where that is not possible it becomes a new revision.`,
+    done: "It runs again.",
+  },
+  cancel: {
+    label: "Cancel", danger: true,
+    fits: (one) => !over(one) && !["cancelled", "published"].includes(one.status),
+    title: "Stop this execution?",
+    text: (film) => `“${film}” will not be published, its jobs are cancelled and what they have made is removed. The uploaded file stays.`,
+    done: "Cancelled.",
+  },
+};
+
+// A question in the page's own dialog; true when the answer is yes.
+export function ask(title, text, yes, no = "Leave it") {
+  const dialog = part("dialog");
+  write(part("dialog-title"), title);
+  write(part("dialog-text"), text);
+  write(part("dialog-yes"), yes);
+  write(part("dialog-no"), no);
+  dialog.returnValue = "no";
+  dialog.showModal();
+  part("dialog-no").focus();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+// Ask, do, say what became of it. True when it was done.
+export async function act(name, one, app) {
+  const action = ACTIONS[name];
+  const film = one.title || one.film || one.name;
+  if (!(await ask(action.title, action.text(film), action.label))) return false;
+  try {
+    const answer = await post(executionPath(one.name, `/${name}`));
+    app.tell(action.done);
+    return answer;
+  } catch (error) {
+    app.tell(`${action.label} did not work: ${error.message}`, "bad");
+    return false;
+  }
+}
