@@ -1,4 +1,5 @@
-// The page: reads ?asset=, shows the film or says in plain words why there is none.
+// The page: reads ?asset=, shows the film or says in plain words why there is none. With &run= it shows one version of it,
+// published or not, to whoever is to approve it.
 //
 // Its state is one word (home, loading, ready, processing, notfound, rejected, failed, removed, forbidden, network,
 // playback), visible as data-state on <body> and as window.vod.state; tests and stylesheets look at nothing else.
@@ -12,6 +13,7 @@ import { NOTICES, facts } from "./words.js";
 const LONGEST_WAIT_S = 20;
 const MOST_ADMISSIONS = 3; // a minute: a film that is refused although there are new cookies is not asked for for ever
 const query = new URLSearchParams(location.search);
+const run = query.get("run");
 const part = (name) => document.querySelector(`[data-part="${name}"]`);
 const stage = part("stage");
 const video = part("video");
@@ -44,10 +46,10 @@ async function look(id) {
   clearTimeout(vod.timer);
   vod.session ??= new Session(id);
   if (vod.session.token) await vod.session.open();
-  let found = await readAsset(id);
+  let found = await readAsset(id, run);
   if (found.state === "forbidden") {
     const { state, message } = await vod.session.open();
-    if (state === "open") found = await readAsset(id);
+    if (state === "open") found = await readAsset(id, run);
     if (found.state === "forbidden") return show("forbidden", null, message);
   }
   vod.asset = found.asset || null;
@@ -65,7 +67,7 @@ async function play(found) {
   part("title").textContent = asset.title || asset.asset_id;
   part("facts").replaceChildren(...facts(asset).map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   dress(found);
-  const addresses = { hls: address(found, asset.hls), dash: address(found, asset.dash) };
+  const addresses = { hls: address(found, asset.hls, found.manifests), dash: address(found, asset.dash, found.manifests) };
   const kind = preferredKind(video, query.get("player"));
   switcher(kind, addresses);
   await start(kind, addresses, 0);
@@ -153,6 +155,7 @@ function switcher(kind, addresses) {
 }
 
 const asked = (query.get("asset") || "").trim();
+part("preview").hidden = run === null;
 part("retry").addEventListener("click", () => { show("loading"); look(asked); });
 part("finder").addEventListener("submit", (event) => {
   event.preventDefault(); // so that the page's policy need not allow any form to be sent anywhere
