@@ -6,9 +6,11 @@ newer upload was published first or the run was cancelled, PointerContended wher
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from pipeline.aws import assembly, money, pointers
+from pipeline.aws.budget import Budget
 from pipeline.aws.faults import handles_faults
 from pipeline.aws.table import AssetTable, now
 from pipeline.media import playback
@@ -30,6 +32,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     table = AssetTable(settings.table)
     # Before the decision: whoever finds the film published finds what it is, too.
     table.note(upload, verified=verified, outputs=outputs, playback=links, encode=assembly.encode_of(upload, asset))
-    money.settle(table, upload)
+    spent = money.settle(table, upload)
+    if not spent["unbilled"]:
+        Budget(settings.table).correct(upload, Decimal(str(spent["total"])))
     pointers.publish(table, settings.outputs_bucket, upload, asset["title"], made.manifests, made.asset_json)
     return links

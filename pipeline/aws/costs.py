@@ -16,6 +16,7 @@ from pipeline.aws import operate, reading
 from pipeline.aws.operate import Place
 from pipeline.aws.table import AssetTable, upload_of
 from pipeline.media import price
+from pipeline.media.reconcile import REFUSED
 
 #: Versions whose encode is still to come, or goes on.
 _UNDER_WAY = ("received", "waiting", "transcoding")
@@ -28,7 +29,8 @@ _PLACES = 4
 def of_film(name: str, place: Place) -> dict[str, Any]:
     """{asset_id, film, currency, predicted, actual, whole, runs}, in the order of the runs.
 
-    A run is {execution, version, revision, status, predicted, actual, jobs}: whole bills, None where none was made.
+    A run is {execution, version, revision, status, predicted, actual, kept, jobs}: whole bills, None where none was
+    made; kept is {bytes, usd_a_month} of what its encode wrote, None where nothing is there (any more).
     status is None of a run that a later one of the same upload has replaced. A job is {role, job_id, status, billed,
     why}: why it has no bill, where it has none.
     """
@@ -40,6 +42,8 @@ def of_film(name: str, place: Place) -> dict[str, Any]:
         for revision in range(1, newest.revision + 1):
             upload = newest.with_revision(revision)
             run = _run(upload.run, everything)
+            if record["status"] in REFUSED:
+                run["kept"] = None
             status = record["status"] if revision == newest.revision else None
             head = {"execution": upload.execution_name, "version": upload.version, "revision": revision}
             runs.append({**head, "status": status, **run})
@@ -55,13 +59,20 @@ def of_film(name: str, place: Place) -> dict[str, Any]:
 
 
 def _run(run: str, everything: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    bills = everything.get(f"run#{run}", {}).get("price", {})
+    known = everything.get(f"run#{run}", {})
+    bills, own = known.get("price", {}), known.get("encode") == run
     jobs = [item for sk, item in everything.items() if sk.startswith(f"job#{run}#")]
     return {
         "predicted": bills.get("predicted"),
         "actual": bills.get("actual"),
+        "kept": _kept(known["verified"]["size_bytes"]) if own else None,
         "jobs": [_job(job) for job in sorted(jobs, key=lambda job: job["role"] != "streams")],
     }
+
+
+def _kept(size_bytes: int) -> dict[str, Any]:
+    """Of an update, which plays an earlier run's pictures, nothing is counted twice."""
+    return {"bytes": size_bytes, "usd_a_month": round(float(price.storage_a_month(size_bytes, price.load())), _PLACES)}
 
 
 def _job(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,15 +62,17 @@ def _bill(record: dict[str, Any], detail: dict[str, Any], outputs_bucket: str) -
 
 
 def settle(table: AssetTable, upload: Upload) -> dict[str, Any]:
-    """Add up what this run's jobs have cost so far; the whole bill, as the run's part `price` keeps it.
+    """Add up what this run's jobs have cost so far: {..., unbilled}, the bill that the run's part `price` keeps.
 
+    unbilled: the roles of jobs that are complete, and of which no bill could be made.
     Made anew from the jobs' records each time, so that twice does no harm.
     """
     jobs = table.jobs_of_version(upload)
     own = [job for job in jobs if job["sk"].startswith(f"job#{upload.run}#")]
-    actual = price.added([job["bill"] for job in own if job.get("bill")], price.load())
-    if any(job.get("no_bill") for job in own):
-        actual = {**actual, "whole": False, "sure": False}
+    unbilled = [job["role"] for job in own if job.get("no_bill")]
+    actual = {**price.added([job["bill"] for job in own if job.get("bill")], price.load()), "unbilled": unbilled}
+    if unbilled:
+        actual |= {"whole": False, "sure": False}
     table.note(upload, price={**table.known(upload).get("price", {}), "actual": actual})
     if jobs:
         table.bill(upload, round(sum(job["bill"]["total"] for job in jobs if job.get("bill")), 4))

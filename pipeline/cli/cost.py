@@ -41,11 +41,13 @@ def _film(told: Mapping[str, Any]) -> Iterator[str]:
         for name, word in (("predicted", "predicted"), ("actual", "spent")):
             yield f"    {word:<10}{_bill(run[name]) if run[name] else 'not known'}"
         for job in run["jobs"]:
-            yield f"    {job['role']:<10}job {job['job_id']}  {job['status']}" + (
-                f": {job['why']}" if job["why"] else ""
-            )
+            why = f": {job['why']}" if job["why"] else ""
+            yield f"    {job['role']:<10}job {job['job_id']}  {job['status']}{why}"
         for item in (run["actual"] or {"items": []})["items"] or (run["predicted"] or {"items": []})["items"]:
             yield f"      {_item(item)}"
+        if run["kept"]:
+            size, month = run["kept"]["bytes"] / 2**20, run["kept"]["usd_a_month"]
+            yield f"    kept      {size:.1f} MiB of outputs, {month:.4f} {told['currency']} a month in S3"
     if len(told["runs"]) > 1:
         yield f"  all runs: predicted {told['predicted']:.4f}, spent {told['actual']:.4f} {told['currency']}"
 

@@ -52,7 +52,8 @@ class DetailsDoNotFit(ValueError):
 @dataclasses.dataclass(frozen=True)
 class Prices:
     """rates by tier, per normalised minute. multipliers by class (tier, codec, quality, resolution, frame rate), each
-    with whether it is sure. audio and normalization are multipliers."""
+    with whether it is sure. audio and normalization are multipliers. beside: what else a film costs, none of it in a
+    bill, each per what prices.toml says."""
 
     read: datetime.date
     region: str
@@ -63,6 +64,7 @@ class Prices:
     multipliers: Mapping[tuple[str, str, str, str, int], tuple[Decimal, bool]]
     audio: Decimal
     normalization: Decimal
+    beside: Mapping[str, Decimal]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,7 +182,13 @@ def _prices(tree: Mapping[str, Any]) -> Prices:
         multipliers=multipliers,
         audio=Decimal(tree["audio"]["multiplier"]),
         normalization=Decimal(tree["add_ons"]["normalization"]["multiplier"]),
+        beside={name: Decimal(one["price"]) for name, one in tree["beside"].items()},
     )
+
+
+def storage_a_month(size_bytes: int, prices: Prices) -> Decimal:
+    """What bytes cost to keep in S3 for a month; a GB is 2^30 of them here, as AWS's bills have it."""
+    return Decimal(size_bytes) / 2**30 * prices.beside["storage"]
 
 
 def _classes(one: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str, str, int], Decimal]]:

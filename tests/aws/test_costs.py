@@ -100,6 +100,21 @@ def test_a_film_that_nobody_priced_yet_has_no_price(table):
     assert told["runs"][0]["predicted"] is None and told["runs"][0]["actual"] is None and told["actual"] == 0
 
 
+def test_what_a_film_costs_to_keep_is_said_until_it_is_gone(table):
+    predicted(table, FILM, 0.5)
+    table.note(FILM, encode=FILM.run, verified={"size_bytes": 100 * 2**30})
+    (run,) = costs.of_film(FILM.asset_id, PLACE)["runs"]
+    assert run["kept"] == {"bytes": 100 * 2**30, "usd_a_month": 2.3}
+    table.mark(FILM, "superseded")
+    assert costs.of_film(FILM.asset_id, PLACE)["runs"][0]["kept"] is None
+
+
+def test_an_update_keeps_no_pictures_of_its_own(table):
+    predicted(table, FILM, 0.5)
+    table.note(FILM, encode="0123456789-r1", verified={"size_bytes": 2**30})
+    assert costs.of_film(FILM.asset_id, PLACE)["runs"][0]["kept"] is None
+
+
 def test_a_name_that_nothing_has_is_said(table):
     with pytest.raises(NothingByThatName, match="nobody"):
         costs.of_film("nobody", PLACE)

@@ -28,7 +28,9 @@ def film(*runs: dict[str, Any]) -> list[str]:
 def run(revision: int, status: str | None, actual: dict | None, predicted: dict | None = BILL) -> dict[str, Any]:
     job = {"role": "streams", "job_id": "job-1", "status": "COMPLETE", "billed": 0.03, "why": None}
     head = {"execution": f"a-1-r{revision}", "revision": revision, "version": "1", "status": status}
-    return {**head, "predicted": predicted, "actual": actual, "jobs": [job] if actual and actual["items"] else []}
+    kept = {"bytes": 5 * 2**20, "usd_a_month": 0.0001} if actual and actual["items"] else None
+    jobs = [job] if actual and actual["items"] else []
+    return {**head, "predicted": predicted, "actual": actual, "jobs": jobs, "kept": kept}
 
 
 def test_a_film_is_told_with_its_items_and_with_what_has_no_price():
@@ -38,6 +40,7 @@ def test_a_film_is_told_with_its_items_and_with_what_has_no_price():
     assert any(line.split() == ["Streams_720p", "B-AVC-HD-SHQ-30", "2.00", "min", "0.0300"] for line in lines)
     assert any("unknown" in line and "no price known" in line for line in lines)
     assert not any("all runs" in line for line in lines), "of one run the sum is its own"
+    assert lines[-1] == "    kept      5.0 MiB of outputs, 0.0001 USD a month in S3"
 
 
 def test_before_the_jobs_end_the_predicted_items_are_told():

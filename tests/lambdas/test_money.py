@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from lambdas.complete.handler import handler as complete
 from lambdas.plan.handler import handler as plan
 from lambdas.publish.handler import handler as publish
-from pipeline.aws import executions, money, objects, transcoder
+from pipeline.aws import budget, executions, money, objects, transcoder
+from pipeline.aws.budget import Budget
 from pipeline.cli import check
 from pipeline.cli.films import Film
 from pipeline.media import price, profiles
@@ -146,7 +148,7 @@ def test_what_a_job_made_is_billed_with_its_last_event(film, table, answered, ca
     bill = table.job(film, "streams")["bill"]
     expected = price.predict(settings_of(state), FILM_MS, price.load())
     assert bill == expected.as_dict(), "what came out is what was asked for, though another length"
-    assert table.known(film)["price"]["actual"] == bill
+    assert table.known(film)["price"]["actual"] == {**bill, "unbilled": []}
     assert table.known(film)["price"]["predicted"]["total"] < bill["total"], "the prediction stays beside it"
     assert table.version(film)["cost_usd"] == bill["total"] and table.version(film)["billed_at"]
     assert counted(capsys, "ActualCost") == [float(expected.total)] and answered == ["token"]
@@ -226,7 +228,27 @@ def test_publish_adds_up_what_is_known_by_then(film, table, answered):
     done(film, state)
     table.note(film, price={"predicted": None})
     publish({key: state[key] for key in ("upload", "asset", "outputs", "verified")}, None)
-    assert table.known(film)["price"]["actual"] == table.job(film, "streams")["bill"]
+    assert table.known(film)["price"]["actual"] == {**table.job(film, "streams")["bill"], "unbilled": []}
+
+
+def test_a_published_films_cost_takes_the_place_of_what_was_reserved(film, table, answered):
+    state = run(film, "verified")
+    Budget(TABLE).reserve(film, Decimal(3), Decimal(5))
+    transcoding(film, table)
+    done(film, state)
+    event = {key: state[key] for key in ("upload", "asset", "outputs", "verified")}
+    for _ in range(2):
+        publish(event, None)
+    assert Budget(TABLE).of_day(budget.day())["reserved_usd"] == table.version(film)["cost_usd"]
+
+
+def test_a_reservation_stays_where_the_cost_is_not_known(film, table, answered):
+    state = run(film, "verified")
+    Budget(TABLE).reserve(film, Decimal(3), Decimal(5))
+    transcoding(film, table)
+    done(film, state, groups=[])
+    publish({key: state[key] for key in ("upload", "asset", "outputs", "verified")}, None)
+    assert Budget(TABLE).of_day(budget.day())["reserved_usd"] == 3
 
 
 @pytest.mark.parametrize(
@@ -243,7 +265,7 @@ def test_a_bill_that_cannot_be_made_holds_no_film_back(film, table, answered, ca
     job = table.job(film, "streams")
     assert said in job["no_bill"] and "bill" not in job
     actual = table.known(film)["price"]["actual"]
-    assert (actual["total"], actual["whole"]) == (0, False), "not free: not known"
+    assert (actual["total"], actual["whole"], actual["unbilled"]) == (0, False, ["streams"]), "not free: not known"
     assert counted(capsys, "ActualCost") == []
 
 

@@ -228,12 +228,20 @@ def test_an_acceleration_that_did_not_happen_is_not_billed():
     assert price.actual(details_of(settings, 60_000), settings, PRICES).total == Decimal("0.015")
 
 
+# Beside the encode ---------------------------------------------------------------------------------------------------
+
+
+def test_a_terabyte_is_kept_for_twenty_three_dollars_and_fifty_five_cents():
+    assert price.storage_a_month(2**40, PRICES) == Decimal("23.552")
+
+
 # The file ------------------------------------------------------------------------------------------------------------
 
 
 def test_every_number_says_where_it_is_from():
     tree = tomllib.loads(price.FILE.read_text())
     parts = [*tree["class"], *tree["rates"].values(), tree["audio"], *tree["add_ons"].values()]
+    parts += tree["beside"].values()
     assert all(len(part["from"]) > 10 for part in parts) and tree["read"].year >= 2026
 
 
