@@ -71,8 +71,8 @@ class Descriptions:
         """status, startDate, stopDate; None where it is not known. changed: when the film's record last did."""
         known = self._known.get(arn)
         if known and known[0] == changed:
-            ended = known[2] is not None and known[2]["status"] != "RUNNING"
-            if ended or now - known[1] < self.RUNNING_SECONDS:
+            runs = known[2] is not None and known[2]["status"] == "RUNNING"
+            if not runs or now - known[1] < self.RUNNING_SECONDS:
                 return known[2]
         described = find(arn)
         if len(self._known) > 10_000:

@@ -20,6 +20,8 @@ from pipeline.aws import reading
 #: More versions than this are not kept; those that changed last are.
 MOST = 20_000
 FRESH_SECONDS = 1.0
+#: Where a look takes long (a laptop's DynamoDB with thousands of films), looking takes an eighth of the time at most.
+_SHARE, _LONGEST_SECONDS = 8, 10.0
 ANEW_SECONDS = 600.0
 _LAG = datetime.timedelta(minutes=1)
 
@@ -32,17 +34,18 @@ class Listing:
         self._rows: dict[tuple[str, str], dict[str, Any]] = {}
         self._sorted: list[dict[str, Any]] = []
         self._lock = threading.Lock()
-        self._looked = self._read_whole = float("-inf")
+        self._next = self._read_whole = float("-inf")
         self._since: datetime.datetime | None = None
         self.whole = True
 
     def rows(self) -> list[dict[str, Any]]:
-        """All versions, newest upload first; looked up again when the last look is a second old. Not to be changed."""
+        """All versions, newest upload first, as they were a moment ago (`FRESH_SECONDS`). Not to be changed."""
         with self._lock:
             now = time.monotonic()
-            if now - self._looked >= FRESH_SECONDS:
+            if now >= self._next:
                 self._look(now)
-                self._looked = time.monotonic()
+                done = time.monotonic()
+                self._next = done + min(max(FRESH_SECONDS, _SHARE * (done - now)), _LONGEST_SECONDS)
             return self._sorted
 
     def _look(self, now: float) -> None:
