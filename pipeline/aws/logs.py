@@ -2,7 +2,8 @@
 
 asset_id, version and execution stand in every record made within `about`, whoever makes it, boto3 included, and in our
 metrics' lines. Lambda's own JSON format writes what a record carries as fields of its own; to follow one film is then
-one query over all groups: `filter execution = "..."`. Each call leaves one line of its own with how it ended.
+one query over all groups: `filter execution = "..."`. Each call leaves one line of its own with how it ended; where an
+error is none of ours that line has its traceback, because the runtime's own line about it names no film.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from pipeline.media.asset import Upload
+from pipeline.media.errors import VodError
 
 _fields: ContextVar[dict[str, str]] = ContextVar("fields", default={})  # noqa: B039  (never changed, only replaced)
 _log = logging.getLogger(__name__)
@@ -42,15 +44,22 @@ def about(upload: Upload | None) -> Iterator[None]:
 @contextlib.contextmanager
 def call(function: str) -> Iterator[None]:
     """One line when the block ends: `ended` is "ok" or the error's name."""
-    begin, ended = time.monotonic(), "ok"
+    begin = time.monotonic()
+
+    def say(level: int, ended: str, *details: str, fault: BaseException | None = None) -> None:
+        spent = round((time.monotonic() - begin) * 1000)
+        extra = {"function": function, "ended": ended, "ms": spent}
+        _log.log(level, ": ".join([function, ended, *details]), exc_info=fault, extra=extra)
+
     try:
         yield
-    except BaseException as error:
-        ended = type(error).__name__
+    except VodError as error:
+        say(logging.WARNING, type(error).__name__, error.message)
         raise
-    finally:
-        spent = round((time.monotonic() - begin) * 1000)
-        _log.info("%s: %s", function, ended, extra={"function": function, "ended": ended, "ms": spent})
+    except BaseException as error:
+        say(logging.ERROR, type(error).__name__, fault=error)
+        raise
+    say(logging.INFO, "ok")
 
 
 def upload_in(event: Any) -> Upload | None:

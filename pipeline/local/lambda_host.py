@@ -62,6 +62,8 @@ class Function:
     region: str
     environment: tuple[tuple[str, str], ...] = ()
     version: str = "$LATEST"
+    log_format: str = "Text"
+    log_level: str = ""
 
 
 @dataclass(frozen=True)
@@ -448,6 +450,8 @@ class LambdaHost:
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_VERSION": function.version,
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_FORMAT": function.log_format,
+            **({"AWS_LAMBDA_LOG_LEVEL": function.log_level} if function.log_level else {}),
             "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
             "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{sandbox.api.port}",
@@ -526,4 +530,13 @@ def function_of(config: Mapping, root: str) -> Function:
         region=config["FunctionArn"].split(":")[3],
         environment=tuple(sorted(variables.items())),
         version=config.get("Version", "$LATEST"),
+        **_logging(config.get("LoggingConfig") or {}),
     )
+
+
+def _logging(config: Mapping) -> dict[str, str]:
+    """JSON begins at INFO where nothing is said (Developer Guide, "Log-level filtering"; from memory); a level is for
+    JSON only."""
+    if config.get("LogFormat") != "JSON":
+        return {}
+    return {"log_format": "JSON", "log_level": config.get("ApplicationLogLevel") or "INFO"}

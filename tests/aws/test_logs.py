@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 
@@ -9,6 +10,7 @@ import pytest
 
 from pipeline.aws import logs, metrics
 from pipeline.aws.faults import handles_faults
+from pipeline.media.errors import SourceRejected
 from tests.media.films import upload
 
 FILM = upload()
@@ -60,6 +62,23 @@ def test_a_call_leaves_one_line_with_how_it_ended(caplog: pytest.LogCaptureFixtu
     wrapped({}, None)
     ended = [(record.ended, named(record)) for record in caplog.records if record.name == "pipeline.aws.logs"]
     assert ended == [("ok", NAMES), ("KeyError", NAMES), ("ok", {})]
+
+
+def test_an_error_of_ours_is_told_in_its_words_and_any_other_with_its_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from awslambdaric.lambda_runtime_log_utils import JsonFormatter
+
+    refusal = SourceRejected("INPUT_EMPTY", "a.mp4 is empty: 0 bytes")
+    for error in (refusal, KeyError("shelf")):
+        with contextlib.suppress(type(error)), logs.about(FILM), logs.call("probe"):
+            raise error
+    ours, bug = caplog.records
+    assert (ours.levelname, ours.getMessage()) == ("WARNING", "probe: SourceRejected: a.mp4 is empty: 0 bytes")
+    assert ours.exc_info is None
+    line = json.loads(JsonFormatter().format(bug))
+    assert (line["level"], line["errorType"], line["asset_id"]) == ("ERROR", "KeyError", FILM.asset_id)
+    assert "raise error" in "".join(line["stackTrace"])
 
 
 @pytest.mark.parametrize("event", [{}, [], None, {"upload": {}}, {"upload": "x"}, {"upload": {"key": "a"}}])
