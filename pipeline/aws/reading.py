@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import json
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,11 +17,13 @@ from pipeline.aws.clients import client
 from pipeline.aws.objects import read_with_etag
 from pipeline.aws.operate import Place
 from pipeline.aws.table import VERSION, AssetTable, upload_of
-from pipeline.media import keys, timeline
+from pipeline.media import errors, keys, timeline
 from pipeline.media.reconcile import LISTED_INDEX
 
 _FUNCTION = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:([A-Za-z0-9_-]+)")
+_AROUND = ("start", "complete", "record", "sweep")
 _LOG_LINES = 1000
+_CLOCKS_DIFFER = datetime.timedelta(minutes=1)
 
 
 def listed(table: str, since: datetime.datetime | None = None) -> Iterator[dict[str, Any]]:
@@ -98,19 +99,19 @@ def show(name: str, place: Place) -> dict[str, Any]:
 def explain(name: str, place: Place) -> dict[str, Any]:
     """Why the newest run by this name is where it is: one bundle that leads to the cause without our code.
 
-    The failing box, error and cause; what the probe found; the jobs' last words; the functions' log lines about this
-    run; and the command that does the same again on a laptop.
+    The failing box, error and cause; what the probe found and the planner planned; the jobs' last words, the engine's
+    among them; and the functions' log lines about this run.
     """
     record = max(operate.records_of(name, place), key=lambda record: record["upload"]["order"])
     upload = upload_of(record)
     arn = executions.arn_of(upload.execution_name, place.state_machine_arn)
     history = _history(arn)
     described = executions.find(arn) or {}
-    state = timeline.last_input(history)
-    jobs = [_job(job) for job in AssetTable(place.table).jobs(upload)]
+    state, table = timeline.last_input(history), AssetTable(place.table)
     return {
         "asset_id": upload.asset_id,
         "film": upload.key,
+        "version_id": upload.version_id,
         "execution": upload.execution_name,
         "status": record["status"],
         "execution_status": described.get("status"),
@@ -119,35 +120,53 @@ def explain(name: str, place: Place) -> dict[str, Any]:
         "failed_attempts": [_step(step) for step in timeline.steps(history) if step.failures],
         "source": state.get("source"),
         "plan": state.get("plan"),
-        "jobs": jobs,
-        "log": logs(upload.asset_id, place)[-40:],
-        "reproduce": _reproduce(upload.bucket, upload.key, upload.version_id),
+        "profile": (table.known(upload).get("plan") or {}).get("profile"),
+        "jobs": [_job(job) for job in table.jobs(upload)],
+        "log": logs(upload.execution_name, place)[-40:],
         "links": {"console": console_url(arn)},
     }
 
 
-def logs(asset_id: str, place: Place, since: datetime.datetime | None = None) -> list[dict[str, str]]:
-    """What the pipeline's functions logged about an asset: at (ISO 8601), function, line; oldest first."""
-    started = {"startTime": int(since.timestamp() * 1000)} if since else {}
-    found = []
-    for function in functions(place):
-        group = _log_group(function)
-        try:
-            pages = (
-                client("logs")
-                .get_paginator("filter_log_events")
-                .paginate(logGroupName=group, filterPattern=f'"{asset_id}"', **started)
-            )
-            found += [(event["timestamp"], function, event["message"]) for page in pages for event in page["events"]]
-        except client("logs").exceptions.ResourceNotFoundException:
-            continue  # it has logged nothing yet
-    return [{"at": iso(at), "function": name, "line": line.rstrip()} for at, name, line in sorted(found)[-_LOG_LINES:]]
+def logs(name: str, place: Place, since: datetime.datetime | None = None) -> list[dict[str, str]]:
+    """What the pipeline's functions logged about an asset, or about one run of it: at (ISO 8601), function, line.
+
+    Oldest first. Without `since` from when the first of its uploads came: CloudWatch reads a whole group otherwise.
+    """
+    records = operate.records_of(name, place)
+    came = min(datetime.datetime.fromisoformat(record["created_at"]) for record in records)
+    start = int(((since or came) - _CLOCKS_DIFFER).timestamp() * 1000)
+    found = [line for group in _log_groups(place) for line in _lines(group, _phrase(name, records), start)]
+    found.sort(key=lambda line: line[0])
+    return [{"at": iso(at), "function": function, "line": text} for at, function, text in found[-_LOG_LINES:]]
 
 
-def functions(place: Place) -> list[str]:
-    """The functions that the state machine calls, by name, in the order of its definition."""
+def _lines(group: str, phrase: str, start: int) -> Iterator[tuple[int, str, str]]:
+    pages = client("logs").get_paginator("filter_log_events")
+    try:
+        for page in pages.paginate(logGroupName=group, filterPattern=f'"{phrase}"', startTime=start):
+            for event in page["events"]:
+                yield event["timestamp"], group.rpartition("-")[2], event["message"].rstrip()
+    except client("logs").exceptions.ResourceNotFoundException:
+        return  # this stack has no such function, or it has logged nothing yet
+
+
+def _phrase(name: str, records: list[dict[str, Any]]) -> str:
+    """What every line about it holds: the execution's name, where that is what was asked for."""
+    bare = name.rsplit(":", 1)[-1]
+    runs = {upload_of(record).execution_name for record in records}
+    return bare if bare in runs else upload_of(records[0]).asset_id
+
+
+def _log_groups(place: Place) -> list[str]:
+    """The groups of all functions that work on a film: those in the state machine, and those that stand around it.
+
+    A group is called /aws/lambda/<stack>-<function> (pipeline.stacks.functions), so that one tells its neighbours.
+    """
     definition = client("stepfunctions").describe_state_machine(stateMachineArn=place.state_machine_arn)["definition"]
-    return list(dict.fromkeys(_FUNCTION.findall(definition)))
+    called = dict.fromkeys(_FUNCTION.findall(definition))
+    groups = [_log_group(function) for function in called]
+    stack = groups[0].rpartition("-")[0] if groups else ""
+    return [*groups, *(f"{stack}-{name}" for name in _AROUND)]
 
 
 def _log_group(function: str) -> str:
@@ -177,6 +196,7 @@ def _step(step: timeline.Step) -> dict[str, Any]:
         "failed_attempts": step.failures,
         "error": step.error,
         "cause": step.cause,
+        "message": errors.parse_cause(step.error, step.cause or "")["message"] if step.error else None,
     }
 
 
@@ -199,14 +219,6 @@ def _job(record: Mapping[str, Any]) -> dict[str, Any]:
 def console_url(arn: str) -> str:
     region = arn.split(":")[3]
     return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{arn}"
-
-
-def _reproduce(bucket: str, key: str, version_id: str | None) -> str:
-    """The same film through the same pipeline, on a laptop."""
-    file = "film" + (re.search(r"\.[A-Za-z0-9]{1,5}$", key) or [""])[0]
-    of_version = ["--version-id", version_id] if version_id else []
-    fetch = ["aws", "s3api", "get-object", "--bucket", bucket, "--key", key, *of_version, file]
-    return f"{shlex.join(fetch)} && vod run --once {file}"
 
 
 def iso(milliseconds: float) -> str:

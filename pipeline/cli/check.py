@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pipeline.cli.films import Film, films_from
-from pipeline.cli.lines import printable
+from pipeline.cli.lines import printable, rendition_line, sound_line, source_line
 from pipeline.local.mediaconvert.probe import ProbeRefused, probe_file
 from pipeline.media import captions, errors, job, keys, price, profiles
 from pipeline.media.asset import Upload
@@ -167,32 +167,16 @@ def _lines(report: dict[str, Any]) -> list[str]:
             f"What to do: {error['fix']}",
             f"More: {errors.page_of(error['code'])} ({error['code']})",
         ]
-    lines = [f"in         {_source(report['source'])}"]
+    lines = [f"in         {source_line(report['source'])}"]
     if report["renditions"]:
-        lines.append(f"pictures   {', '.join(map(_rendition, report['renditions']))}")
-    lines.append(f"sounds     {', '.join(map(_sound, report['audio'])) or 'none'}")
+        lines.append(f"pictures   {', '.join(map(rendition_line, report['renditions']))}")
+    lines.append(f"sounds     {', '.join(map(sound_line, report['audio'])) or 'none'}")
     named = [one["label"] or f"{one['file']}: left out" for one in report["captions"]]
     lines += [f"captions   {', '.join(named)}"] if named else []
     lines += ["download   one MP4 file"] if report["download"] else []
     lines += [f"changed    {one}" for one in report["changes"]]
     lines += [f"warning    {one}" for one in report["warnings"]]
     return [*lines, f"price      {_cost(report['price'])}"]
-
-
-def _source(source: dict[str, Any]) -> str:
-    video = source["video"]
-    picture = f"{video['width']}x{video['height']} {video['codec']}" if video else "no picture"
-    sounds = ", ".join(f"{track['codec']} {track['channels']} channels" for track in source["audio"]) or "no sound"
-    return f"{source['container']}, {source['duration_ms'] / 1000:.1f} s, {picture}, {sounds}"
-
-
-def _rendition(rung: dict[str, Any]) -> str:
-    size = f"{rung['width']}x{rung['height']}"
-    return size if rung["name"] == size else f"{rung['name']} {size}"
-
-
-def _sound(sound: dict[str, Any]) -> str:
-    return f"{sound['label']} ({sound['channels']} channels)" if sound["channels"] > 2 else sound["label"]
 
 
 def _cost(bill: dict[str, Any]) -> str:

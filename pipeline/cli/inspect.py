@@ -1,4 +1,4 @@
-"""`vod list`, `show`, `logs`, `explain`: what operators want to know about a pipeline that runs elsewhere.
+"""`vod list`, `show`: what operators want to know about a pipeline that runs elsewhere.
 
 As in operate.py, the pipeline is the one that `vod up` keeps in this home, or a deployed stack; --json prints one
 object, otherwise lines for a person.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import collections
-import json
 from typing import Any
 
 from pipeline.aws import reading
@@ -16,7 +15,6 @@ from pipeline.aws.intake import Intake
 from pipeline.cli import holds
 from pipeline.cli.operate import command, place
 from pipeline.cli.world import World
-from pipeline.media import errors
 
 
 def _list(world: World, options: argparse.Namespace) -> dict[str, Any]:
@@ -46,7 +44,14 @@ def _tell_listed(result: dict[str, Any]) -> list[str]:
 def _show(world: World, options: argparse.Namespace) -> dict[str, Any]:
     shown = reading.show(options.name, place(world))
     plays = f"{world.delivery_url}/?asset={shown['asset_id']}" if shown["plays"] else None
-    return {**shown, "links": {**shown["links"], "play": plays}}
+    return {**shown, "links": {**links(shown, world), "play": plays}}
+
+
+def links(of_run: dict[str, Any], world: World) -> dict[str, str | None]:
+    """Where a run can be looked at: in AWS's own console, or in ours where the pipeline is on this machine."""
+    if not world.endpoint_url:
+        return of_run["links"]
+    return {"console": f"{world.console_url}/?execution={of_run['execution']}" if world.console_url else None}
 
 
 def _tell_shown(shown: dict[str, Any]) -> list[str]:
@@ -59,7 +64,7 @@ def _tell_shown(shown: dict[str, Any]) -> list[str]:
             f"  version {version['version']}-r{version['revision']}  {version['status']}{code}  "
             f"{version['created_at']}{'  plays' if current else ''}"
         )
-        lines += _waits(version["waits"])
+        lines += waits_line(version["waits"])
     lines.append(f"  execution {shown['execution']}")
     lines += [_step_line(step) for step in shown["steps"]]
     lines += [
@@ -74,7 +79,7 @@ def _tell_shown(shown: dict[str, Any]) -> list[str]:
     return [*lines, *(f"  {name} {link}" for name, link in shown["links"].items() if link)]
 
 
-def _waits(waits: dict[str, Any] | None) -> list[str]:
+def waits_line(waits: dict[str, Any] | None) -> list[str]:
     return [f"  waits     since {waits['since'][:19].replace('T', ' ')} UTC: {waits['message']}"] if waits else []
 
 
@@ -84,46 +89,5 @@ def _step_line(step: dict[str, Any]) -> str:
     return f"    {step['state']:<20} {took:>10}{failed}"
 
 
-def _logs(world: World, options: argparse.Namespace) -> dict[str, Any]:
-    return {"lines": reading.logs(options.name, place(world), options.since)}
-
-
-def _tell_logs(result: dict[str, Any]) -> list[str]:
-    return [f"{one['at']} {one['function']}: {one['line']}" for one in result["lines"]] or ["nothing was logged"]
-
-
-def _explain(world: World, options: argparse.Namespace) -> dict[str, Any]:
-    return reading.explain(options.name, place(world))
-
-
-def _tell_explained(told: dict[str, Any]) -> list[str]:
-    error = told["error"] or {}
-    lines = [f"{told['film']}: {told['status']} ({told['execution']})"]
-    if error:
-        lines += [
-            f"  where     {error.get('state') or 'see failed attempts'}",
-            f"  error     {error.get('code')}: {error.get('message')}",
-            f"  evidence  {json.dumps(error.get('evidence', {}), ensure_ascii=False)}",
-            f"  fix       {error.get('fix')}",
-        ]
-    lines += _waits(told["waits"])
-    if error.get("code") in errors.CODES:
-        lines.append(f"  more      {errors.page_of(error['code'])}")
-    for step in told["failed_attempts"]:
-        lines.append(
-            f"  {step['state']} failed {step['failed_attempts']} times, last: {step['error']}: {step['cause']}"
-        )
-    for job in told["jobs"]:
-        lines.append(f"  job {job['job_id']} ({job['role']}): {job['status']} {job['error_code'] or ''}".rstrip())
-        lines += [f"    {line}" for line in (job["error_message"] or "").splitlines()]
-        lines += [f"    {line}" for line in job["messages"]]
-    if told["source"]:
-        lines.append(f"  source    {json.dumps(told['source'], ensure_ascii=False)}")
-    lines += [f"  log       {one['at']} {one['function']}: {one['line']}" for one in told["log"][-10:]]
-    return [*lines, f"  again     {told['reproduce']}", f"  console   {told['links']['console']}"]
-
-
 list_films = command(_list, _tell_listed)
 show = command(_show, _tell_shown)
-logs = command(_logs, _tell_logs)
-explain = command(_explain, _tell_explained)

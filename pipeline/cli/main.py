@@ -196,6 +196,7 @@ def _add_completion(commands: Any) -> None:
     completion.set_defaults(command=_completion)
 
 
+_NAMED = "an asset's id, or an execution's name or ARN"
 _WHEN = "90s, 30m, 6h or 14d ago, or a time such as 2026-11-23T14:30Z"
 
 
@@ -203,13 +204,11 @@ def _add_operations(commands: Any) -> None:
     """What operators do to a pipeline that runs elsewhere; each name is a function of pipeline.cli.operate."""
     _add_questions(commands)
     cancel = _operation(commands, "cancel", "cancel", "stop a run, cancel its jobs and remove what it made")
-    cancel.add_argument("name", metavar="ASSET|EXECUTION", help="an asset's id, or an execution's name or ARN")
+    cancel.add_argument("name", metavar="ASSET|EXECUTION", help=_NAMED)
     retry = _operation(
         commands, "retry", "retry", "let a failed run go on at its red box, or begin the upload's next run", "again"
     )
-    retry.add_argument(
-        "name", nargs="?", metavar="ASSET|EXECUTION", help="an asset's id, or an execution's name or ARN"
-    )
+    retry.add_argument("name", nargs="?", metavar="ASSET|EXECUTION", help=_NAMED)
     _add_window(retry, "every run that failed from then on: ")
     retry.add_argument("--code", metavar="CODE", help="with --since: only those that failed with this error's code")
     retry.add_argument("--yes", action="store_true", help="with --since: do it; without it they are only listed")
@@ -243,11 +242,9 @@ def _add_holds(commands: Any) -> None:
         return parser
 
     approve = decision("approve", "let a film that is held for approval be published")
-    approve.add_argument("name", metavar="ASSET|EXECUTION", help="an asset's id, or an execution's name or ARN")
+    approve.add_argument("name", metavar="ASSET|EXECUTION", help=_NAMED)
     release = decision("release", "let a film that waits for the daily budget be encoded all the same")
-    release.add_argument(
-        "name", nargs="?", metavar="ASSET|EXECUTION", help="an asset's id, or an execution's name or ARN"
-    )
+    release.add_argument("name", nargs="?", metavar="ASSET|EXECUTION", help=_NAMED)
     release.add_argument("--all", action="store_true", help="all that waits for the budget, oldest first")
     for one in (approve, release):
         one.add_argument("--note", metavar="TEXT", default="", help="a word to keep with the decision")
@@ -307,15 +304,18 @@ def _add_questions(commands: Any) -> None:
         commands, "show", "show", "one film: uploads, boxes with times and retries, jobs, links", "inspect"
     )
     explain = _operation(
-        commands, "explain", "explain", "why a film is where it is, and the command that does it again", "inspect"
+        commands, "explain", "explain", "why a film is where it is, and the command that does it again", "explain"
     )
-    logs = _operation(commands, "logs", "logs", "what the functions logged about a film", "inspect")
+    logs = _operation(commands, "logs", "logs", "what the functions logged about a film", "explain")
+    explain.add_argument(
+        "--fetch", type=Path, metavar="DIR", help="bring film, sidecars and this bundle (explain.json) into a folder"
+    )
     cost = _operation(
         commands, "cost", "cost", "what encoding should cost and did cost: one film, or all of a period", "cost"
     )
     cost.add_argument("name", nargs="?", metavar="ASSET|EXECUTION", help="one film; left out: day by day")
     for one in (show, explain, logs):
-        one.add_argument("name", metavar="ASSET" if one is logs else "ASSET|EXECUTION", help="an asset's id")
+        one.add_argument("name", metavar="ASSET|EXECUTION", help=_NAMED)
     cost.add_argument("--since", type=moment, metavar="WHEN", help=f"day by day from then on: {_WHEN} (30d)")
     for one in (films, logs):
         one.add_argument("--since", type=moment, metavar="WHEN", help=f"only from then on: {_WHEN}")

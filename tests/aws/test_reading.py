@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 import json
-import shlex
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline.aws import executions, objects, reading, transcoder
+from pipeline.aws.clients import client
 from pipeline.aws.operate import NothingByThatName, Place
 from tests.aws.test_sweep import FILM, Workflow
 from tests.aws.world import MACHINE_ARN, QUEUE_ARN, TABLE
@@ -48,7 +49,7 @@ def failed(table, mediaconvert, monkeypatch):
     """A film whose job failed, with what AWS keeps of it."""
     workflow = Workflow(monkeypatch)
     monkeypatch.setattr(reading, "_history", lambda arn: HISTORY)
-    monkeypatch.setattr(reading, "functions", lambda place: [])
+    monkeypatch.setattr(reading, "_log_groups", lambda place: [])
     monkeypatch.setattr(executions, "find", lambda arn: {"status": "FAILED"})
     job = {"Status": "ERROR", "ErrorCode": 1404, "ErrorMessage": "the disk is full", "Messages": {"Warning": ["slow"]}}
     monkeypatch.setattr(transcoder, "find_by_id", lambda job_id: job)
@@ -91,20 +92,60 @@ def test_one_film_is_shown_with_its_boxes_jobs_and_versions(failed):
     assert FILM.execution_name in shown["links"]["console"] and shown["plays"] is None
 
 
-def test_an_explanation_leads_to_the_cause_and_says_how_to_see_it_again(failed):
+def test_an_explanation_leads_to_the_cause(failed):
     told = reading.explain(FILM.execution_name, PLACE)
     assert told["error"]["code"] == "TRANSCODE_FAILED" and told["source"] == {"duration_ms": 9}
     assert told["failed_attempts"][0]["cause"] == "slow down"
     assert told["jobs"][0]["error_code"] == 1404 and told["jobs"][0]["messages"] == ["slow"]
-    fetch, _, again = told["reproduce"].partition(" && ")
-    words = shlex.split(fetch)
-    assert words[words.index("--key") + 1] == FILM.key and again == f"vod run --once {words[-1]}"
+    assert told["failed_attempts"][0]["message"] == "ServiceThrottled: slow down" and told["profile"] is None
 
 
-@pytest.mark.parametrize("key", ["uploads/it's; rm -rf.mp4", "uploads/a$(b).mov", "uploads/no extension"])
-def test_no_key_becomes_part_of_the_shell(key):
-    words = shlex.split(reading._reproduce("films", key, None).partition(" && ")[0])
-    assert words[words.index("--key") + 1] == key
+# What was logged ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def logged(failed, monkeypatch):
+    """Puts lines into groups of CloudWatch Logs, at so many seconds after the film came."""
+    came = datetime.datetime.now(datetime.UTC)
+    groups = ["/aws/lambda/Vod-probe", "/aws/lambda/Vod-complete", "/aws/lambda/Vod-never"]
+    monkeypatch.setattr(reading, "_log_groups", lambda place: groups)
+    for group in groups[:2]:
+        client("logs").create_log_group(logGroupName=group)
+        client("logs").create_log_stream(logGroupName=group, logStreamName="s")
+
+    def put(function: str, seconds: float, line: str) -> None:
+        at = int((came + datetime.timedelta(seconds=seconds)).timestamp() * 1000)
+        client("logs").put_log_events(
+            logGroupName=f"/aws/lambda/Vod-{function}",
+            logStreamName="s",
+            logEvents=[{"timestamp": at, "message": line}],
+        )
+
+    return put
+
+
+def test_the_lines_about_a_film_come_from_every_function_in_their_order(logged):
+    second = FILM.with_revision(2).execution_name
+    logged("complete", 2, json.dumps({"message": "ok", "asset_id": FILM.asset_id, "execution": second}))
+    logged("probe", 1, json.dumps({"message": "ok", "asset_id": FILM.asset_id, "execution": FILM.execution_name}))
+    logged("probe", 3, json.dumps({"message": "of somebody else", "asset_id": "other"}))
+    logged("probe", -7200, json.dumps({"message": "of long before it came", "asset_id": FILM.asset_id}))
+    assert [one["function"] for one in reading.logs(FILM.asset_id, PLACE)] == ["probe", "complete"]
+    (of_the_run,) = reading.logs(FILM.execution_name, PLACE)
+    assert of_the_run["function"] == "probe" and json.loads(of_the_run["line"])["message"] == "ok"
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
+    assert reading.logs(FILM.asset_id, PLACE, later) == []
+
+
+def test_functions_that_no_state_names_are_read_as_well(table, monkeypatch):
+    named = "arn:aws:lambda:us-east-1:123456789012:function:Vod-ProbeFunction-1"
+    answer = {"definition": json.dumps({"States": {"Probe source": {"Resource": named}}})}
+    monkeypatch.setattr(
+        reading, "client", lambda service: SimpleNamespace(describe_state_machine=lambda **which: answer)
+    )
+    monkeypatch.setattr(reading, "_log_group", lambda function: "/aws/lambda/Vod-prod-probe")
+    groups = reading._log_groups(PLACE)
+    assert groups[0] == "/aws/lambda/Vod-prod-probe" and "/aws/lambda/Vod-prod-start" in groups
 
 
 def test_a_name_that_nothing_has_is_said(table):

@@ -118,6 +118,6 @@ def test_the_list_says_that_intake_is_paused():
 
 
 def test_what_a_film_waits_for_is_shown_with_it():
-    assert inspect._waits(None) == []
-    (line,) = inspect._waits({"since": "2026-01-02T03:04:05.678Z", "message": "no room", "reason": "budget"})
+    assert inspect.waits_line(None) == []
+    (line,) = inspect.waits_line({"since": "2026-01-02T03:04:05.678Z", "message": "no room", "reason": "budget"})
     assert line.endswith("since 2026-01-02 03:04:05 UTC: no room")

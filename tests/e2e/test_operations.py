@@ -182,4 +182,7 @@ def test_an_operator_sees_what_became_of_films_and_why(pipeline: Pipeline, film_
     told = vod(pipeline, tmp_path, "explain", refused.asset_id)
     assert told["error"]["code"] == refused.error["code"] and told["error"]["fix"]
     assert "Probe source" in [step["state"] for step in told["failed_attempts"]]
-    assert told["reproduce"].endswith("&& vod run --once film.mp4")
+    assert any("SourceUnreadable" in one["line"] for one in told["log"])
+    lines = vod(pipeline, tmp_path, "logs", good.asset_id)["lines"]
+    assert {"start", "probe", "plan", "complete", "publish"} <= {one["function"] for one in lines}
+    assert all(json.loads(one["line"])["asset_id"] == good.asset_id for one in lines)
