@@ -68,7 +68,7 @@ class Executions:
             "jobs": jobs,
             "error": version.get("error") if is_newest else _ended_with(described),
             "waits": version.get("waits") if is_newest else None,
-            "links": self._links(name, match["asset"], items),
+            "links": {**self._links(name, match["asset"], items), "preview": _preview(version, is_newest)},
             "states": [_state(box) for box in timeline.boxes(self._histories.events(arn))],
             "price": known.get("price"),
             "known": {part: known[part] for part in sorted(known) if part not in ("pk", "sk", "price")},
@@ -153,6 +153,11 @@ def _parts(name: str) -> Mapping[str, str]:
 
 def _newest(match: Mapping[str, str], version: Mapping[str, Any]) -> str:
     return keys.execution_name(match["asset"], match["version"], int(version["revision"]))
+
+
+def _preview(version: Mapping[str, Any], is_newest: bool) -> str | None:
+    """Where whoever is to approve the film can watch it first."""
+    return (version.get("waits") or {}).get("preview_url") if is_newest else None
 
 
 def _ended_with(described: Mapping[str, Any]) -> dict[str, Any] | None:
