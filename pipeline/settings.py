@@ -48,12 +48,16 @@ def _fields(settings: Settings | type[Settings]) -> list[str]:
 class StartSettings(Settings):
     table: str
     state_machine_arn: str
+    sources_bucket: str
+    delivery_url: str
 
 
 @dataclasses.dataclass(frozen=True)
 class IngestSettings(Settings):
     table: str
     outputs_bucket: str
+    sources_bucket: str
+    delivery_url: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +73,8 @@ class PlanSettings(Settings):
     acceleration: str
     stack: str
     daily_budget_usd: str
+    sources_bucket: str
+    delivery_url: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +86,7 @@ class HoldSettings(Settings):
     delivery_url: str
     topic_arn: str
     daily_budget_usd: str
+    sources_bucket: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,9 +114,12 @@ class VerifySettings(Settings):
 
 @dataclasses.dataclass(frozen=True)
 class PublishSettings(Settings):
+    """playback: public or private, as the configuration has it."""
+
     table: str
     outputs_bucket: str
     delivery_url: str
+    playback: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +128,7 @@ class ReportSettings(Settings):
     sources_bucket: str
     stack: str
     archive_tag: str
+    delivery_url: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +137,8 @@ class RejectSettings(Settings):
     outputs_bucket: str
     sources_bucket: str
     stack: str
+    delivery_url: str
+    topic_arn: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,6 +146,8 @@ class CompleteSettings(Settings):
     table: str
     outputs_bucket: str
     stack: str
+    sources_bucket: str
+    delivery_url: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,6 +155,8 @@ class RecordSettings(Settings):
     table: str
     topic_arn: str
     outputs_bucket: str
+    sources_bucket: str
+    delivery_url: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +171,8 @@ class SweepSettings(Settings):
     stack: str
     old_outputs_days: str
     daily_budget_usd: str
+    sources_bucket: str
+    delivery_url: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 In: an SQS batch of MediaConvert's "Job State Change" events (and answers that `transcode` posts in the same shape).
 Out: the messages to try again. COMPLETE succeeds the step, ERROR and CANCELED fail it by our error's name, everything
-else is a heartbeat, and progress for viewers who wait at the page. Answers that come twice, late, or for an attempt
-that is no longer the newest, do no harm.
+else is a heartbeat, and progress: at the page where viewers wait, and in the receipt. Answers that come twice, late, or
+for an attempt that is no longer the newest, do no harm.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipeline.aws import executions, logs, money, pointers
+from pipeline.aws import executions, logs, money, pointers, receipts
 from pipeline.aws.batch import each_message
 from pipeline.aws.table import AssetTable
-from pipeline.media import errors, outputs
+from pipeline.media import outputs
 from pipeline.media.asset import Upload
 from pipeline.settings import CompleteSettings
 
@@ -36,12 +36,18 @@ def answer(detail: dict[str, Any], table: AssetTable, settings: CompleteSettings
     record = table.job_of(metadata)
     if record is None or str(record.get("attempt")) != metadata["attempt"]:
         return False
-    with logs.about(Upload.from_state(record["upload"])), logs.call("complete"):
-        return _pass_on(detail, record, table, settings)
+    upload = Upload.from_state(record["upload"])
+    with logs.about(upload), logs.call("complete"):
+        answered = _pass_on(detail, record, upload, table, settings)
+        if record["role"] == SHOWN and outputs.percent(detail) not in (None, record.get("percent")):
+            receipts.refresh(table, settings.sources_bucket, settings.delivery_url, upload)
+        return answered
 
 
-def _pass_on(detail: dict[str, Any], record: dict[str, Any], table: AssetTable, settings: CompleteSettings) -> bool:
-    upload, role, token = Upload.from_state(record["upload"]), record["role"], record["task_token"]
+def _pass_on(
+    detail: dict[str, Any], record: dict[str, Any], upload: Upload, table: AssetTable, settings: CompleteSettings
+) -> bool:
+    role, token = record["role"], record["task_token"]
     status, attempt = detail["status"], record["attempt"]
     if status == "COMPLETE":
         billed = money.spent(record, detail, settings)
@@ -52,22 +58,11 @@ def _pass_on(detail: dict[str, Any], record: dict[str, Any], table: AssetTable, 
         return waits
     if status in ("ERROR", "CANCELED"):
         current = table.job_news(upload, role, attempt, status)
-        return current and executions.fail(token, _error(detail, status))
-    percent = (detail.get("jobProgress") or {}).get("jobPercentComplete")
+        return current and executions.fail(token, outputs.failure(detail))
+    percent = outputs.percent(detail)
     if not table.job_news(upload, role, attempt, "PROGRESSING", percent):
         return False
     waits = executions.heartbeat(token)
     if role == SHOWN and percent is not None:
         pointers.show_progress(settings.outputs_bucket, upload, percent)
     return waits
-
-
-def _error(detail: dict[str, Any], status: str) -> errors.VodError:
-    evidence = {"job_id": detail["jobId"], "queue": detail.get("queue")}
-    if status == "CANCELED":
-        return errors.TranscodeFailed(
-            "TRANSCODE_CANCELED", f"MediaConvert job {detail['jobId']} was cancelled", evidence
-        )
-    return errors.from_mediaconvert(
-        int(detail.get("errorCode") or 1999), detail.get("errorMessage") or "no message", evidence
-    )

@@ -12,7 +12,7 @@ import datetime
 from decimal import Decimal
 from typing import Any
 
-from pipeline.aws import assembly, pointers, topic
+from pipeline.aws import assembly, pointers, receipts, topic
 from pipeline.aws.budget import Budget, day
 from pipeline.aws.faults import handles_faults
 from pipeline.aws.table import now
@@ -32,7 +32,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     waits, more = begin(event, upload, since, table, settings)
     if table.begin(upload, reason, event["task_token"], waits, **more):
         title = (table.known(upload).get("asset") or {}).get("title") or keys.title(upload.key)
-        topic.announce(settings.topic_arn, holds.STATUS[reason], upload, {"title": title, "waits": waits})
+        receipts.refresh(table, settings.sources_bucket, settings.delivery_url, upload)
+        topic.announce(settings.topic_arn, holds.STATUS[reason], upload, {"waits": waits}, title=title)
     return {"waits": waits}
 
 

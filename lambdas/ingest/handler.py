@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.aws import objects, pointers
+from pipeline.aws import objects, pointers, receipts
 from pipeline.aws.faults import handles_faults
 from pipeline.aws.table import AssetTable
 from pipeline.media import keys, sidecars
@@ -34,6 +34,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     pointers.show(settings.outputs_bucket, upload, title, "processing")
     asset = _asset(upload, title)
     table.note(upload, asset=asset)
+    receipts.refresh(table, settings.sources_bucket, settings.delivery_url, upload)
     return asset
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from pipeline.aws import money, objects
+from pipeline.aws import money, objects, receipts
 from pipeline.aws.budget import EXHAUSTED, RESERVED, UNLIMITED, Budget
 from pipeline.aws.faults import handles_faults
 from pipeline.aws.table import AssetTable
@@ -34,15 +34,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     )
     part = {**plan.as_state(), "price": bill.as_state()}
     noted = {**part, "profile": settings.profile, "changes": list(changes(source, plan))}
-    table = AssetTable(settings.table)
-    table.note(upload, plan=noted)
-    money.predicted(table, upload, bill, settings.stack)
-    return {
-        **part,
+    stored = {
         "budget": _budget(upload, bill, settings),
         "streams": _stored(settings.outputs_bucket, f"{upload.work_prefix}streams.json", plan.streams),
         "download": _stored(settings.outputs_bucket, f"{upload.work_prefix}download.json", plan.download),
     }
+    table = AssetTable(settings.table)
+    table.note(upload, plan=noted)
+    money.predicted(table, upload, bill, settings.stack)
+    receipts.refresh(table, settings.sources_bucket, settings.delivery_url, upload)
+    return {**part, **stored}
 
 
 def _budget(upload: Upload, bill: price.Bill, settings: PlanSettings) -> str:

@@ -1,7 +1,7 @@
 """Publish asset: point the stable URLs at this run. After this viewers can play it.
 
-In: {upload, asset, outputs, verified}. Out: the `playback` part: url, hls, dash. Raises SourceSuperseded where a
-newer upload was published first or the run was cancelled, PointerContended where another run is publishing right now.
+In: {upload, asset, outputs, verified}. Out: the `playback` part: url, hls, dash, poster. Raises SourceSuperseded where
+a newer upload was published first or the run was cancelled, PointerContended where another run publishes right now.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "url": playback.playback_url(settings.delivery_url, upload.asset_id),
         "hls": playback.manifest_url(settings.delivery_url, upload.asset_id, "index.m3u8"),
         "dash": playback.manifest_url(settings.delivery_url, upload.asset_id, "index.mpd"),
+        "poster": _poster(made.asset_json, settings),
     }
     table = AssetTable(settings.table)
     # Before the decision: whoever finds the film published finds what it is, too.
@@ -37,3 +38,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         Budget(settings.table).correct(upload, Decimal(str(spent["total"])))
     pointers.publish(table, settings.outputs_bucket, upload, asset["title"], made.manifests, made.asset_json)
     return links
+
+
+def _poster(asset_json: dict[str, Any], settings: PublishSettings) -> str | None:
+    """Where people see the poster in a receipt; None of a private film, whose poster asks for a signature too."""
+    path = asset_json["poster"] if settings.playback == "public" else None
+    return playback.manifest_url(settings.delivery_url, asset_json["asset_id"], path) if path else None

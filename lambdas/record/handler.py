@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipeline.aws import executions, failures, logs
+from pipeline.aws import executions, failures, logs, receipts
 from pipeline.aws.faults import handles_faults
 from pipeline.aws.table import AssetTable
 from pipeline.media.asset import Upload
@@ -37,6 +37,7 @@ def _record(detail: dict[str, Any], upload: Upload, settings: RecordSettings) ->
     # Error and cause are not in every event; the execution has them.
     ended = {**detail, **{name: detail.get(name) or described.get(name) for name in ("error", "cause")}}
     cancelled = failures.record(upload, ended, redrives, table, settings.outputs_bucket, settings.topic_arn)
+    receipts.refresh(table, settings.sources_bucket, settings.delivery_url, upload)
     return {"recorded": True, "cancelled": cancelled}
 
 

@@ -1,18 +1,18 @@
 """Reject upload: tell the uploader what is wrong, with the evidence and the fix.
 
-In: {upload, error: {Error, Cause}}. Out: the `rejection` part, our error contract. The record, the receipt and, where
-nothing older plays, the player page all say the same. A film that nobody approved in time ends here, too. Counted as
-UploadsRejected, because the execution ends green.
+In: {upload, error: {Error, Cause}}. Out: the `rejection` part, our error contract. The record, the receipt, the message
+on the topic and, where nothing older plays, the player page all say the same. A film that nobody approved in time ends
+here, too. Counted as UploadsRejected, because the execution ends green.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from pipeline.aws import metrics, objects, pointers
+from pipeline.aws import metrics, pointers, receipts, topic
 from pipeline.aws.faults import handles_faults
 from pipeline.aws.holds import Holds
-from pipeline.media import errors, holds, keys, playback
+from pipeline.media import errors, holds, keys
 from pipeline.media.asset import Upload
 from pipeline.settings import RejectSettings
 
@@ -28,9 +28,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     rejection = _timed_out(upload, table) if event["error"]["Error"] == _TIMED_OUT else _refusal(event["error"])
     table.mark(upload, "rejected", error=rejection)
     pointers.show(settings.outputs_bucket, upload, keys.title(upload.key), "rejected")
-    objects.write_json(
-        settings.sources_bucket, keys.receipt_key(upload.key), playback.receipt(upload, "rejected", error=rejection)
-    )
+    receipts.write(table, settings.sources_bucket, settings.delivery_url, upload)
+    topic.announce(settings.topic_arn, "rejected", upload, {"error": rejection})
     metrics.count(settings.stack, {"UploadsRejected": 1}, Code=rejection["code"])
     return rejection
 

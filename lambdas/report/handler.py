@@ -1,19 +1,19 @@
-"""Report upload, Report superseded: write the receipt that content teams read beside their upload.
+"""Report upload, Report superseded: write the receipt that content teams read beside their upload, for good.
 
 In: {upload, asset, source, warnings, captions, verified, playback}, or {upload, error} for an upload that was replaced.
-Out: where the receipt lies. The receipt carries the deduplication id of the team's message, and every warning: what was
-odd about the source, what the plan leaves out. A superseded upload is counted as UploadsSuperseded, because its
-execution ends green; a published one as UploadsPublished and FilmPublished.
+Out: where the receipt lies. Other steps write the receipt as well as they can (pipeline.aws.receipts); this one ends in
+red where it cannot be written. A superseded upload is counted as UploadsSuperseded, because its execution ends green; a
+published one as UploadsPublished and FilmPublished.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from pipeline.aws import metrics, objects
+from pipeline.aws import metrics, objects, receipts
 from pipeline.aws.faults import handles_faults
 from pipeline.aws.table import AssetTable
-from pipeline.media import errors, playback
+from pipeline.media import errors
 from pipeline.media.asset import Upload
 from pipeline.media.keys import receipt_key
 from pipeline.settings import NONE, ReportSettings
@@ -23,12 +23,18 @@ from pipeline.settings import NONE, ReportSettings
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     settings = ReportSettings.from_env()
     upload = Upload.from_state(event["upload"])
-    receipt = _published(upload, event, settings) if "playback" in event else _superseded(upload, event, settings)
-    key = receipt_key(upload.key)
-    objects.write_json(settings.sources_bucket, key, receipt)
-    if "playback" in event:
+    table, published = AssetTable(settings.table), "playback" in event
+    if not published:
+        error = errors.parse_cause(event["error"]["Error"], event["error"]["Cause"])
+        table.mark(upload, "superseded", error=error)
+    receipts.write(table, settings.sources_bucket, settings.delivery_url, upload)
+    if published:
         _archive(upload, settings.archive_tag)
-    return {"status": receipt["status"], "receipt": key}
+        metrics.count(settings.stack, {"UploadsPublished": 1})
+        metrics.put(settings.stack, {"FilmPublished": event["verified"]["duration_ms"] / 1000}, "Seconds")
+    else:
+        metrics.count(settings.stack, {"UploadsSuperseded": 1})
+    return {"status": "published" if published else "superseded", "receipt": receipt_key(upload.key)}
 
 
 def _archive(upload: Upload, tag: str) -> None:
@@ -36,29 +42,3 @@ def _archive(upload: Upload, tag: str) -> None:
     if tag != NONE and upload.version_id:
         name, _, value = tag.partition("=")
         objects.tag(upload.bucket, upload.key, upload.version_id, name, value)
-
-
-def _published(upload: Upload, event: dict[str, Any], settings: ReportSettings) -> dict[str, Any]:
-    verified = event["verified"]
-    metrics.count(settings.stack, {"UploadsPublished": 1})
-    metrics.put(settings.stack, {"FilmPublished": verified["duration_ms"] / 1000}, "Seconds")
-    return playback.receipt(
-        upload,
-        "published",
-        title=event["asset"]["title"],
-        playback=event["playback"],
-        source=event["source"],
-        duration_ms=verified["duration_ms"],
-        warnings=[*event["asset"]["warnings"], *event["source"].get("warnings", []), *event["warnings"]] or None,
-        renditions=verified["renditions"],
-        audio=verified["audio"],
-        captions=event.get("captions"),
-        captions_left_out=event["asset"].get("captions_left_out") or None,
-    )
-
-
-def _superseded(upload: Upload, event: dict[str, Any], settings: ReportSettings) -> dict[str, Any]:
-    error = errors.parse_cause(event["error"]["Error"], event["error"]["Cause"])
-    AssetTable(settings.table).mark(upload, "superseded", error=error)
-    metrics.count(settings.stack, {"UploadsSuperseded": 1})
-    return playback.receipt(upload, "superseded", error=error)

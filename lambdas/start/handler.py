@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipeline.aws import executions, logs
+from pipeline.aws import executions, logs, receipts
 from pipeline.aws.batch import each_message
 from pipeline.aws.intake import Intake
 from pipeline.media import keys
@@ -35,7 +35,10 @@ def start(event: dict[str, Any], settings: StartSettings) -> str | None:
         upload = upload.with_revision(int(registered["revision"]))
         if (pause := table.state())["paused"]:
             table.wait(upload, pause)
-            return None
-        arn = executions.start(upload, settings.state_machine_arn)
-        table.started(upload, arn)
+            arn = None
+        else:
+            arn = executions.start(upload, settings.state_machine_arn)
+            table.started(upload, arn)
+        # Last: were it first and S3 slow, the film would never start.
+        receipts.refresh(table, settings.sources_bucket, settings.delivery_url, upload)
         return arn

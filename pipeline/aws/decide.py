@@ -10,6 +10,7 @@ from __future__ import annotations
 import getpass
 from typing import Any
 
+from pipeline.aws import receipts
 from pipeline.aws.budget import Budget
 from pipeline.aws.holds import Holds, decision
 from pipeline.aws.operate import NotNow, Place, records_of
@@ -33,6 +34,7 @@ def approve(name: str, place: Place, by: str, note: str = "") -> dict[str, Any]:
     if not table.decide(upload, holds.APPROVAL, decided):
         raise NotNow(_nothing_waits(upload.execution_name, [table.version(upload) or {}], table, holds.APPROVAL))
     heard = table.answer(table.find(upload, holds.APPROVAL) or {})
+    receipts.refresh(table, upload.bucket, place.delivery_url, upload)
     return {"execution": upload.execution_name, "waited_for": holds.APPROVAL, **decided, "goes_on": heard}
 
 
@@ -49,7 +51,7 @@ def release(name: str, place: Place, by: str, note: str = "") -> dict[str, Any]:
     """Let a run that waits for the budget be encoded all the same; who said so, and when, is kept in its record."""
     table = Budget(place.table)
     record = _the_waiting(name, place, holds.BUDGET)
-    return _release(table, upload_of(record), decision(by, note))
+    return _release(table, upload_of(record), decision(by, note), place)
 
 
 def release_all(place: Place, by: str, note: str = "") -> list[dict[str, Any]]:
@@ -57,17 +59,18 @@ def release_all(place: Place, by: str, note: str = "") -> list[dict[str, Any]]:
     table, done = Budget(place.table), []
     for hold in table.waiting():
         try:
-            done.append(_release(table, Upload.from_state(hold["upload"]), decision(by, note)))
+            done.append(_release(table, Upload.from_state(hold["upload"]), decision(by, note), place))
         except NotNow:
             continue
     return done
 
 
-def _release(table: Budget, upload: Upload, decided: dict[str, Any]) -> dict[str, Any]:
+def _release(table: Budget, upload: Upload, decided: dict[str, Any], place: Place) -> dict[str, Any]:
     hold = table.find(upload, holds.BUDGET) or {}
     if not hold or not table.exceed(hold, decided):
         raise NotNow(_nothing_waits(upload.execution_name, [table.version(upload) or {}], table, holds.BUDGET))
     heard = table.answer(table.find(upload, holds.BUDGET) or {})
+    receipts.refresh(table, upload.bucket, place.delivery_url, upload)
     return {"execution": upload.execution_name, "waited_for": holds.BUDGET, **decided, "goes_on": heard}
 
 

@@ -5,8 +5,8 @@ conditional write (pipeline.aws.table); what follows from it is done here at onc
 process dies on the way, the sweep does. Raises NothingByThatName, and NotNow where the asset does not allow it.
 
 Deleting, in this order: the record says that nothing up to here is ever published; runs under way are cancelled;
-asset.json says "removed"; then manifests, outputs, work files and receipts go, source versions where they are asked
-for, and CloudFront is told to forget its copies. A newer upload brings the asset back.
+asset.json says "removed"; then manifests, outputs and work files go, and CloudFront is told to forget its copies. The
+receipt stays, to say so; where source versions are to go too, it goes with them. A newer upload brings the asset back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import dataclasses
 import uuid
 from typing import Any
 
-from pipeline.aws import objects, operate, pointers, topic
+from pipeline.aws import objects, operate, pointers, receipts, topic
 from pipeline.aws.clients import client
 from pipeline.aws.operate import NothingByThatName, NotNow, Place
 from pipeline.aws.table import AssetTable, played, upload_of
@@ -72,6 +72,7 @@ def rollback(asset_id: str, version: str | None, place: Place) -> dict[str, Any]
     if not table.roll_back(target, current):
         raise NotNow(f"{asset_id} has changed just now: look again with `vod versions {asset_id}`")
     _settle(table, place.outputs_bucket, asset_id)
+    receipts.refresh(table, target.bucket, place.delivery_url, target)
     return {
         "asset_id": asset_id,
         "plays": target.run,
@@ -130,13 +131,21 @@ def delete(asset_id: str, place: Place, beyond: Beyond, purge_sources: bool = Fa
         "outputs_bucket": place.outputs_bucket,
         "outputs": _remove_outputs(asset_id, place.outputs_bucket),
         "sources_bucket": newest.bucket,
-        "receipts": objects.purge(newest.bucket, {keys.receipt_key(newest.key)}),
+        "receipts": [],
         "sources": objects.purge(newest.bucket, _source_keys(newest)) if purge_sources else [],
     }
     report["invalidation"] = _forget(asset_id, beyond.distribution_id)
-    counts = {name: len(report[name]) for name in ("outputs", "receipts", "sources")}
-    topic.announce(beyond.topic_arn, "removed", newest, {"removed_objects": counts})
+    counts = {name: len(report[name]) for name in ("outputs", "sources")}
+    table.say_removed(asset_id, counts, purged=purge_sources)
+    receipts.refresh(table, newest.bucket, place.delivery_url, newest)
+    if purge_sources:  # after the record says that there is to be none
+        report["receipts"] = objects.purge(newest.bucket, _receipt_keys(newest))
+    topic.announce(beyond.topic_arn, "deleted", newest, {"removed_objects": counts})
     return report
+
+
+def _receipt_keys(upload: Upload) -> list[str]:
+    return [keys.receipt_key(upload.key, ending) for ending in (".json", ".html")]
 
 
 def _stop(record: dict[str, Any], place: Place) -> str | None:

@@ -93,15 +93,25 @@ def write_json(bucket: str, key: str, value: Any) -> None:
     write(bucket, key, to_json(value), _JSON)
 
 
-def replace(bucket: str, key: str, body: str | bytes, content_type: str, etag: str | None) -> None:
+def replace(
+    bucket: str,
+    key: str,
+    body: str | bytes,
+    content_type: str,
+    etag: str | None,
+    metadata: dict[str, str] | None = None,
+) -> None:
     """Write only over what was read: If-Match, or If-None-Match where nothing was there. Raises PointerContended.
 
     S3 User Guide, "How to prevent object overwrites with conditional writes": 412 when the object changed, 409 when
     another conditional write is under way.
     """
     condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+    more = {"Metadata": metadata} if metadata else {}
     try:
-        client("s3").put_object(Bucket=bucket, Key=key, Body=_bytes(body), ContentType=content_type, **condition)
+        client("s3").put_object(
+            Bucket=bucket, Key=key, Body=_bytes(body), ContentType=content_type, **condition, **more
+        )
     except ClientError as error:
         if status_of(error) in (409, 412) or (etag and status_of(error) == 404):
             raise PointerContended(

@@ -11,7 +11,7 @@ import dataclasses
 import re
 from typing import Any
 
-from pipeline.aws import executions, failures, pointers, transcoder
+from pipeline.aws import executions, failures, pointers, receipts, transcoder
 from pipeline.aws.sweep import remove_outputs
 from pipeline.aws.table import AssetTable, upload_of
 from pipeline.media import keys
@@ -34,12 +34,13 @@ class NotNow(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where the pipeline keeps its things."""
+    """Where the pipeline keeps its things, and where it delivers them."""
 
     table: str
     outputs_bucket: str
     state_machine_arn: str
     mediaconvert_queue_arn: str
+    delivery_url: str
     hop_queue_arn: str = NONE
 
 
@@ -70,6 +71,7 @@ def _cancel(upload: Upload, place: Place) -> dict[str, Any]:
     jobs = _cancel_jobs(upload, table, place)
     removed = remove_outputs(upload, table, place.outputs_bucket)
     pointers.show(place.outputs_bucket, upload, keys.title(upload.key), "failed")
+    receipts.refresh(table, upload.bucket, place.delivery_url, upload)
     return {"execution": upload.execution_name, "cancelled_jobs": jobs, "removed_objects": removed}
 
 
@@ -94,6 +96,7 @@ def retry(name: str, place: Place) -> dict[str, Any]:
         raise NotNow(f"{upload.execution_name} is {newest['status']}: there is nothing to try again")
     if _can_go_on(newest) and executions.redrive(newest["execution_arn"]):
         table.redriven(upload)
+        receipts.refresh(table, upload.bucket, place.delivery_url, upload)
         return {"execution": upload.execution_name, "how": "redriven"}
     if executions.is_running(executions.arn_of(upload.execution_name, place.state_machine_arn)):
         raise NotNow(f"{upload.execution_name} is still being stopped: try again in a moment")
@@ -102,6 +105,7 @@ def retry(name: str, place: Place) -> dict[str, Any]:
     if following is None:
         raise NotNow(f"somebody else has just begun the next run of {upload.key}")
     table.started(following, executions.start(following, place.state_machine_arn))
+    receipts.refresh(table, upload.bucket, place.delivery_url, following)
     return {"execution": following.execution_name, "how": "started anew"}
 
 

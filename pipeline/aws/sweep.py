@@ -14,7 +14,7 @@ in the report, and does not keep the sweep from the rest; what time did not suff
                on when the day has room for them, oldest first; what was held and has ended is closed
     intake     uploads that waited while it was paused, and that whoever resumed it left behind, are started
     assets     pointers that do not say what the record's `current` says are written again; of a removed asset there
-               are none
+               are none; a receipt that does not say what the records say is written
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.aws import executions, failures, objects, pointers, transcoder
+from pipeline.aws import executions, failures, objects, pointers, receipts, transcoder
 from pipeline.aws.budget import Budget
 from pipeline.aws.holds import HOLD
 from pipeline.aws.intake import Intake, start_waiting
@@ -204,19 +204,23 @@ class Sweep:
     def _start(self, record: dict[str, Any], upload: Upload, ended: None) -> None:
         if self._paused["paused"]:
             if self._intake.wait(upload, self._paused):
+                self._tell(upload)
                 self.report.note("upload waits", upload.execution_name)
             return
         arn = executions.start(upload, self._settings.state_machine_arn)
         self._table.started(upload, arn)
+        self._tell(upload)
         self.report.note("execution started", upload.execution_name)
 
     def _stop(self, record: dict[str, Any], upload: Upload, ended: dict[str, Any]) -> None:
         executions.stop(record["execution_arn"], "Cancelled", "this run was cancelled")
+        self._tell(upload)
         self.report.note("execution stopped", upload.execution_name)
 
     def _record(self, record: dict[str, Any], upload: Upload, ended: dict[str, Any]) -> None:
         redrives = ended.get("redriveCount", 0)
         failures.record(upload, ended, redrives, self._table, self._settings.outputs_bucket, self._settings.topic_arn)
+        self._tell(upload)
         self.report.note("failure recorded", upload.execution_name)
 
     def _remove(self, record: dict[str, Any], upload: Upload, ended: dict[str, Any] | None) -> None:
@@ -242,6 +246,7 @@ class Sweep:
         if age < kept:
             self._table.defer(record, kept - age)
         elif self._table.expire(upload):
+            self._tell(upload)
             self.report.note("version expired", upload.execution_name)
             self._remove(record, upload, ended)
 
@@ -295,6 +300,7 @@ class Sweep:
             self._day_is_full = True
             return
         self._budget.answer(self._budget.find(upload, holds.BUDGET) or {})
+        self._tell(upload)
         self.report.note("released by the budget", upload.execution_name)
 
     def _held(self, record: dict[str, Any], upload: Upload) -> None:
@@ -321,8 +327,15 @@ class Sweep:
         mended = pointers.repair(self._table, self._settings.outputs_bucket, record["pk"])
         if mended:
             self.report.note("pointers repaired", f"{record['pk']} {' '.join(mended)}")
-        else:
+        place = self._settings.sources_bucket, self._settings.delivery_url
+        if written := receipts.write(self._table, *place, record["pk"]):
+            self.report.note("receipt written", f"{record['pk']} {' '.join(written)}")
+        if not mended:
             self._close(record)
+
+    def _tell(self, upload: Upload) -> None:
+        """Its status is another now: let the receipt say so."""
+        receipts.refresh(self._table, self._settings.sources_bucket, self._settings.delivery_url, upload)
 
     # What is known -------------------------------------------------------------------------------------------
 

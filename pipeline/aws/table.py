@@ -3,7 +3,8 @@
     pk         sk                    what
     asset id   asset                 title, status, current (version and revision that plays), highest (order
                                      published), removed (no upload up to this order is published again)
-    asset id   version#<version>     one upload: its identity, revision, execution, status, error, replaced_at,
+    asset id   version#<version>     one upload: its identity, revision, execution, status (and since when it stands
+                                     so), error, replaced_at,
                                      published_revision (that plays, or may play again), cancelled_revision
     asset id   job#<run>#<role>      one transcode: task token, attempt, job id, status, percent, bill
     asset id   hold#<run>#<reason>   what a run waits for besides a job, and who decided (pipeline.aws.holds)
@@ -86,6 +87,7 @@ class AssetTable:
             "upload": upload.as_state(),
             "revision": 1,
             "status": "received",
+            "since": now(),
             "created_at": now(),
             "updated_at": now(),
             "listed": VERSION,
@@ -380,6 +382,16 @@ class AssetTable:
         )
         _unless_refused(expression)
 
+    def say_removed(self, asset_id: str, counts: dict[str, int], purged: bool) -> None:
+        """Keep what a removal took away, for the receipt; purged: sources and receipt are gone too."""
+        asset = self._expression(asset_id, ASSET, None, removed_objects=counts, purged=purged, updated_at=now())
+        client("dynamodb").update_item(**asset)
+
+    def look_again(self, asset_id: str, **values: str) -> None:
+        """Let the sweep look at this asset: something that people read of it could not be written."""
+        asset = self._expression(asset_id, ASSET, None, updated_at=now(), **values, **_open(ASSET, START_GRACE))
+        client("dynamodb").update_item(**asset)
+
     def removed(self, upload: Upload) -> None:
         """This version's outputs are to go; the sweep sees to what is left of them."""
         values = {"status": "removed", **_open(VERSION, START_GRACE)}
@@ -566,6 +578,8 @@ class AssetTable:
         **values: Any,
     ) -> dict[str, Any]:
         """UpdateItem's parameters, which are those of an Update in a transaction too."""
+        if "status" in values and sk.startswith(_version_sk("")):
+            values.setdefault("since", now())
         names = {*values, *remove, *re.findall(r"#(\w+)", condition or "")}
         update = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
         if remove:

@@ -89,5 +89,6 @@ def place(world: World) -> operate.Place:
         outputs_bucket=world.outputs["OutputsBucket"],
         state_machine_arn=world.outputs["StateMachineArn"],
         mediaconvert_queue_arn=world.outputs["MediaConvertQueueArn"],
+        delivery_url=world.outputs["DeliveryUrl"],
         hop_queue_arn=world.outputs.get("HopQueueArn", NONE),
     )

@@ -113,12 +113,13 @@ def work_prefix(asset: str, version: str, revision: int) -> str:
     return f"{WORK}{asset}/{run(version, revision)}/"
 
 
-def receipt_key(upload_key: str) -> str:
-    """Where the receipt of an upload lies: its path under receipts/, shortened with a hash where S3's limit bites."""
+def receipt_key(upload_key: str, ending: str = ".json") -> str:
+    """Where the receipt of an upload lies, for programs (.json) and for people (.html): its path under receipts/,
+    shortened with a hash where S3's limit bites."""
     path = f"{RECEIPTS}{upload_key.removeprefix(UPLOADS)}"
-    if len(path.encode()) + len(".json") <= _MAX_KEY_BYTES:
-        return f"{path}.json"
-    tail = f"-{_digest(upload_key)}.json"
+    if len(path.encode()) + len(ending) <= _MAX_KEY_BYTES:
+        return f"{path}{ending}"
+    tail = f"-{_digest(upload_key)}{ending}"
     return path.encode()[: _MAX_KEY_BYTES - len(tail)].decode("utf-8", "ignore") + tail
 
 

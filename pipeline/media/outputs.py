@@ -22,7 +22,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pipeline.media import bcp47, boxes, images, manifest
-from pipeline.media.errors import OutputMissing, OutputWrong, SourceRejected
+from pipeline.media.errors import (
+    OutputMissing,
+    OutputWrong,
+    SourceRejected,
+    TranscodeFailed,
+    VodError,
+    from_mediaconvert,
+)
 from pipeline.media.job import DOWNLOAD_BASE, POSTER_BASE, STREAM_BASE
 from pipeline.media.promise import CODECS, Picture, Promise, Sound
 from pipeline.media.source import Source
@@ -158,6 +165,19 @@ def group_details(detail: dict[str, Any]) -> list[dict[str, Any]]:
 
     groups = detail.get("outputGroupDetails") or []
     return [{"OutputDetails": [one(output) for output in group.get("outputDetails") or []]} for group in groups]
+
+
+def percent(detail: dict[str, Any]) -> int | None:
+    """How far a job is, as its event says; None where it does not."""
+    return 100 if detail["status"] == "COMPLETE" else (detail.get("jobProgress") or {}).get("jobPercentComplete")
+
+
+def failure(detail: dict[str, Any]) -> VodError:
+    """The error that an event of ERROR or CANCELED means."""
+    evidence = {"job_id": detail["jobId"], "queue": detail.get("queue")}
+    if detail["status"] == "CANCELED":
+        return TranscodeFailed("TRANSCODE_CANCELED", f"MediaConvert job {detail['jobId']} was cancelled", evidence)
+    return from_mediaconvert(int(detail.get("errorCode") or 1999), detail.get("errorMessage") or "no message", evidence)
 
 
 # Reading -------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""asset.json and receipts: what players, content teams and programs read about an asset.
+"""asset.json: what players and programs read about an asset.
 
 In: an upload and what became of it. Out: plain dictionaries, written by others. URIs in asset.json are relative to
 its own URL, so that they hold on any domain. docs/asset-json.md describes every field.
@@ -135,21 +135,6 @@ def may_replace(existing: dict[str, Any] | None, new: dict[str, Any]) -> bool:
 def _age(asset_json: dict[str, Any]) -> tuple[str, int]:
     """Uploads are ordered by S3's sequencer, runs of one upload by their revision."""
     return str(asset_json.get("order", "")), int(asset_json.get("revision", 0))
-
-
-def receipt(upload: Upload, status: str, **parts: Any) -> dict[str, Any]:
-    """The receipt of one upload: what came, what became of it, and what to do about it."""
-    return {
-        "schema": 1,
-        "file": upload.key,
-        "asset_id": upload.asset_id,
-        "version": upload.version,
-        "revision": upload.revision,
-        "size_bytes": upload.size,
-        "status": status,
-        "deduplication_id": upload.deduplication_id(status),
-        **{name: part for name, part in parts.items() if part is not None},
-    }
 
 
 def caption_tracks(outputs: list[dict[str, Any]]) -> tuple[CaptionTrack, ...]:

@@ -73,11 +73,14 @@ def steps(world: World) -> list[Row]:
         Row(
             "ingest",
             "Opens the asset's record and finds sidecar captions",
-            settings.IngestSettings(table=table, outputs_bucket=outputs),
+            settings.IngestSettings(
+                table=table, outputs_bucket=outputs, sources_bucket=sources, delivery_url=w.delivery_url
+            ),
             60,
             (
-                grants.records(w.table, "Get", "Put", "Update"),
+                grants.records(w.table, "Get", "Put", "Query", "Update"),
                 grants.read_uploads(w.sources, versions=True),
+                grants.keep_receipts(w.sources),
                 grants.list_bucket(w.sources),
                 grants.read_and_write_assets(w.outputs),
                 grants.list_bucket(w.outputs),
@@ -105,9 +108,16 @@ def steps(world: World) -> list[Row]:
                 acceleration=w.configuration.acceleration.upper(),
                 stack=Aws.STACK_NAME,
                 daily_budget_usd=str(w.configuration.daily_budget_usd),
+                sources_bucket=sources,
+                delivery_url=w.delivery_url,
             ),
             60,
-            (grants.write_outputs(w.outputs, keys.WORK), grants.records(w.table, "Get", "Update")),
+            (
+                grants.write_outputs(w.outputs, keys.WORK),
+                grants.records(w.table, "Get", "Query", "Update"),
+                grants.keep_receipts(w.sources),
+                grants.list_bucket(w.sources),
+            ),
         ),
         Row(
             "hold",
@@ -118,12 +128,15 @@ def steps(world: World) -> list[Row]:
                 delivery_url=w.delivery_url,
                 topic_arn=w.topic.topic_arn,
                 daily_budget_usd=str(w.configuration.daily_budget_usd),
+                sources_bucket=sources,
             ),
             60,
             (
-                grants.records(w.table, "Get", "Update"),
+                grants.records(w.table, "Get", "Query", "Update"),
                 grants.read_and_write_assets(w.outputs),
                 grants.list_bucket(w.outputs),
+                grants.keep_receipts(w.sources),
+                grants.list_bucket(w.sources),
                 grants.allow(["sns:Publish"], [w.topic.topic_arn]),
             ),
         ),
@@ -181,7 +194,12 @@ def steps(world: World) -> list[Row]:
         Row(
             "publish",
             "Points the asset's stable URLs at the new version",
-            settings.PublishSettings(table=table, outputs_bucket=outputs, delivery_url=w.delivery_url),
+            settings.PublishSettings(
+                table=table,
+                outputs_bucket=outputs,
+                delivery_url=w.delivery_url,
+                playback=w.configuration.playback,
+            ),
             60,
             (
                 grants.records(w.table, "Get", "Put", "Query", "Update"),
@@ -193,25 +211,39 @@ def steps(world: World) -> list[Row]:
             "report",
             "Writes the receipt beside the upload",
             settings.ReportSettings(
-                table=table, sources_bucket=sources, stack=Aws.STACK_NAME, archive_tag=_archive_tag(w.configuration)
+                table=table,
+                sources_bucket=sources,
+                stack=Aws.STACK_NAME,
+                archive_tag=_archive_tag(w.configuration),
+                delivery_url=w.delivery_url,
             ),
             60,
             (
                 grants.records(w.table, "Get", "Query", "Update"),
-                grants.write_receipts(w.sources),
+                grants.keep_receipts(w.sources),
+                grants.list_bucket(w.sources),
                 *([grants.tag_uploads(w.sources)] if w.configuration.archive_sources != "never" else []),
             ),
         ),
         Row(
             "reject",
             "Tells the uploader what is wrong with the upload",
-            settings.RejectSettings(table=table, outputs_bucket=outputs, sources_bucket=sources, stack=Aws.STACK_NAME),
+            settings.RejectSettings(
+                table=table,
+                outputs_bucket=outputs,
+                sources_bucket=sources,
+                stack=Aws.STACK_NAME,
+                delivery_url=w.delivery_url,
+                topic_arn=w.topic.topic_arn,
+            ),
             60,
             (
-                grants.records(w.table, "Get", "Update"),
+                grants.records(w.table, "Get", "Query", "Update"),
                 grants.read_and_write_assets(w.outputs),
                 grants.list_bucket(w.outputs),
-                grants.write_receipts(w.sources),
+                grants.keep_receipts(w.sources),
+                grants.list_bucket(w.sources),
+                grants.allow(["sns:Publish"], [w.topic.topic_arn]),
             ),
         ),
     ]
@@ -225,23 +257,36 @@ def answers(
     world: World, machine: sfn.StateMachine, uploads: sqs.IQueue, unrecorded: sqs.IQueue, unswept: sqs.IQueue
 ) -> list[Row]:
     """The functions that answer events: an upload, a MediaConvert job's news, an execution's bad end, the clock."""
-    w, table = world, world.table.table_name
+    w, table, sources = world, world.table.table_name, world.sources.bucket_name
     return [
         Row(
             "start",
             "Starts one execution an upload, under its own name",
-            settings.StartSettings(table=table, state_machine_arn=machine.state_machine_arn),
+            settings.StartSettings(
+                table=table,
+                state_machine_arn=machine.state_machine_arn,
+                sources_bucket=sources,
+                delivery_url=w.delivery_url,
+            ),
             30,
             (
                 grants.consume(uploads),
-                grants.records(w.table, "Get", "Put", "Update"),
+                grants.records(w.table, "Get", "Put", "Query", "Update"),
                 grants.start_executions(machine),
+                grants.keep_receipts(w.sources),
+                grants.list_bucket(w.sources),
             ),
         ),
         Row(
             "complete",
             "Wakes the waiting state when its MediaConvert job has news",
-            settings.CompleteSettings(table=table, outputs_bucket=w.outputs.bucket_name, stack=Aws.STACK_NAME),
+            settings.CompleteSettings(
+                table=table,
+                outputs_bucket=w.outputs.bucket_name,
+                stack=Aws.STACK_NAME,
+                sources_bucket=sources,
+                delivery_url=w.delivery_url,
+            ),
             30,
             (
                 grants.consume(w.jobs),
@@ -249,6 +294,8 @@ def answers(
                 grants.read_and_write_assets(w.outputs),
                 grants.read_outputs(w.outputs, keys.WORK),
                 grants.list_bucket(w.outputs),
+                grants.keep_receipts(w.sources),
+                grants.list_bucket(w.sources),
                 grants.answer_tokens(machine),
                 grants.jobs(w.transcode, "Get"),
             ),
@@ -256,12 +303,20 @@ def answers(
         Row(
             "record",
             "Records an execution that failed, timed out or was aborted",
-            settings.RecordSettings(table=table, topic_arn=w.topic.topic_arn, outputs_bucket=w.outputs.bucket_name),
+            settings.RecordSettings(
+                table=table,
+                topic_arn=w.topic.topic_arn,
+                outputs_bucket=w.outputs.bucket_name,
+                sources_bucket=sources,
+                delivery_url=w.delivery_url,
+            ),
             60,
             (
                 grants.records(w.table, "Get", "Query", "Update"),
                 grants.read_and_write_assets(w.outputs),
                 grants.list_bucket(w.outputs),
+                grants.keep_receipts(w.sources),
+                grants.list_bucket(w.sources),
                 grants.jobs(w.transcode, "Cancel"),
                 grants.allow(["sns:Publish"], [w.topic.topic_arn]),
                 grants.read_executions(machine),
@@ -282,6 +337,8 @@ def answers(
                 stack=Aws.STACK_NAME,
                 old_outputs_days=str(w.configuration.old_outputs_days),
                 daily_budget_usd=str(w.configuration.daily_budget_usd),
+                sources_bucket=sources,
+                delivery_url=w.delivery_url,
             ),
             300,
             (
@@ -298,6 +355,8 @@ def answers(
                 grants.read_and_write_assets(w.outputs),
                 grants.list_bucket(w.outputs),
                 grants.remove_outputs(w.outputs),
+                grants.keep_receipts(w.sources),
+                grants.list_bucket(w.sources),
                 grants.allow(["sns:Publish"], [w.topic.topic_arn]),
                 grants.send(unswept),
             ),

@@ -66,8 +66,9 @@ def remove_outputs(outputs: s3.IBucket) -> iam.PolicyStatement:
     return allow(["s3:DeleteObject"], [outputs.arn_for_objects(f"{each}*") for each in (keys.ASSETS, keys.WORK)])
 
 
-def write_receipts(sources: s3.IBucket) -> iam.PolicyStatement:
-    return allow(["s3:PutObject"], [sources.arn_for_objects(f"{keys.RECEIPTS}*")])
+def keep_receipts(sources: s3.IBucket) -> iam.PolicyStatement:
+    """Look what a receipt says, and write it over what was read. Needs list_bucket too, for the first one."""
+    return allow(["s3:GetObject", "s3:PutObject"], [sources.arn_for_objects(f"{keys.RECEIPTS}*")])
 
 
 def tag_uploads(sources: s3.IBucket) -> iam.PolicyStatement:

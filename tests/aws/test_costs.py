@@ -11,10 +11,10 @@ from pipeline.aws import costs, money
 from pipeline.aws import table as table_room
 from pipeline.aws.operate import NothingByThatName, Place
 from pipeline.media.asset import Upload
-from tests.aws.world import MACHINE_ARN, QUEUE_ARN, TABLE
+from tests.aws.world import DELIVERY, MACHINE_ARN, QUEUE_ARN, TABLE
 from tests.media.films import OUTPUTS, upload
 
-PLACE = Place(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN)
+PLACE = Place(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, DELIVERY)
 NOW = datetime.datetime.now(datetime.UTC)
 FILM = upload()
 

@@ -19,10 +19,10 @@ from pipeline.media.asset import Upload
 from pipeline.media.errors import SourceSuperseded
 from tests.aws.test_pointers import publish
 from tests.aws.test_sweep import ARN, FILM, OLD, Workflow, leave_outputs, outputs, sweep, workflow  # noqa: F401
-from tests.aws.world import MACHINE_ARN, QUEUE_ARN, TABLE
-from tests.media.films import OUTPUTS, upload
+from tests.aws.world import DELIVERY, MACHINE_ARN, QUEUE_ARN, TABLE
+from tests.media.films import BUCKET, OUTPUTS, upload
 
-PLACE = Place(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN)
+PLACE = Place(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, DELIVERY)
 NOW = datetime.datetime.now(datetime.UTC)
 FOR_APPROVAL = holds.for_approval(FILM.asset_id, NOW, "https://films/?asset=x&run=y")
 LIMIT = Decimal(5)
@@ -293,7 +293,18 @@ def sweep_with_budget(table, jobs_queue, mediaconvert):
 
     def run(limit: str = "5") -> dict[str, int]:
         asked = SweepSettings(
-            TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, "none", jobs_queue.url, "topic", "Vod", "30", limit
+            TABLE,
+            OUTPUTS,
+            MACHINE_ARN,
+            QUEUE_ARN,
+            "none",
+            jobs_queue.url,
+            "topic",
+            "Vod",
+            "30",
+            limit,
+            BUCKET,
+            DELIVERY,
         )
         report = Sweep(asked, lambda: True, datetime.timedelta()).run()
         assert report.trouble == [] and report.oldest_seconds == 0

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from pipeline.aws import executions, life, objects, pointers, topic
+from pipeline.aws import executions, life, objects, pointers, receipts, topic
 from pipeline.aws.clients import client
 from pipeline.aws.life import Beyond
 from pipeline.aws.operate import NothingByThatName, NotNow, Place
@@ -17,10 +17,10 @@ from pipeline.media.errors import PointerContended, SourceSuperseded
 from pipeline.settings import SweepSettings
 from tests.aws.test_pointers import assert_plays, publish
 from tests.aws.test_sweep import Workflow, job
-from tests.aws.world import MACHINE_ARN, QUEUE_ARN, TABLE
+from tests.aws.world import DELIVERY, MACHINE_ARN, QUEUE_ARN, TABLE
 from tests.media.films import BUCKET, OUTPUTS, upload
 
-PLACE = Place(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN)
+PLACE = Place(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, DELIVERY)
 KEY = "uploads/My Film.mov"
 ONE, TWO, THREE = (upload(key=KEY, sequencer=f"0{n}", **{"version-id": f"v{n}"}) for n in (1, 2, 3))
 ASSET = ONE.asset_id
@@ -65,7 +65,18 @@ def lies_there() -> set[str]:
 
 def sweep(days: float = 30) -> dict:
     settings = SweepSettings(
-        TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, "none", "https://sqs.invalid/q", "topic", "Vod", str(days), "0"
+        TABLE,
+        OUTPUTS,
+        MACHINE_ARN,
+        QUEUE_ARN,
+        "none",
+        "https://sqs.invalid/q",
+        "topic",
+        "Vod",
+        str(days),
+        "0",
+        BUCKET,
+        DELIVERY,
     )
     return Sweep(settings, lambda: True, datetime.timedelta(0)).run().as_dict()
 
@@ -227,15 +238,15 @@ def sources() -> set[tuple[str, str]]:
 def test_a_deleted_asset_leaves_a_sentence_and_nothing_else(table, workflow, beyond):
     for film in (ONE, TWO):
         is_published(table, workflow, film)
-    objects.write_json(BUCKET, "receipts/My Film.mov.json", {})
     before, kept = lies_there(), put_source()
     report = life.delete(ASSET, PLACE, beyond)
     assert lies_there() == {"asset.json"}
     assert (asset_json()["status"], asset_json()["message"]) == ("removed", "Its owner has taken it down.")
     named = {key.removeprefix(f"a/{ASSET}/").removeprefix(f"w/{ASSET}/") for key in report["outputs"]}
     assert named == before - {"asset.json"}
-    assert [each["key"] for each in report["receipts"]] == ["receipts/My Film.mov.json"]
-    assert report["sources"] == [] and (KEY, kept) in sources()
+    receipt = json.loads(objects.read(BUCKET, "receipts/My Film.mov.json"))
+    assert (receipt["status"], receipt["removed_objects"]["outputs"]) == ("deleted", len(report["outputs"]))
+    assert report["receipts"] == report["sources"] == [] and (KEY, kept) in sources()
     assert report["invalidation"] == f"E1 {ASSET}"
     assert {each["status"] for each in life.versions(ASSET, PLACE)} == {"removed"}
 
@@ -259,6 +270,20 @@ def test_purging_keeps_what_may_be_another_films(table, workflow, beyond):
     put_source()
     life.delete(ASSET, PLACE, beyond, purge_sources=True)
     assert sources() == shared
+
+
+def test_with_its_sources_a_receipt_goes_too_and_does_not_return(table, workflow, beyond):
+    is_published(table, workflow, ONE)
+    receipts.refresh(table, BUCKET, DELIVERY, ONE)
+    put_source()
+    assert {key for key, _ in sources()} == {KEY, "receipts/My Film.mov.json", "receipts/My Film.mov.html"}
+    report = life.delete(ASSET, PLACE, beyond, purge_sources=True)
+    assert {each["key"] for each in report["receipts"]} == {"receipts/My Film.mov.json", "receipts/My Film.mov.html"}
+    receipts.refresh(table, BUCKET, DELIVERY, ONE)  # what a stopped run records late
+    assert not sources()
+    comes_in(table, workflow, TWO)
+    receipts.refresh(table, BUCKET, DELIVERY, TWO)
+    assert json.loads(objects.read(BUCKET, "receipts/My Film.mov.json"))["version"] == TWO.version
 
 
 def test_deleting_twice_is_the_same(table, workflow, beyond):
@@ -360,5 +385,5 @@ def test_the_team_is_told(table, workflow, beyond, monkeypatch):
     monkeypatch.setattr(topic, "announce", lambda *arguments: told.append(arguments))
     life.delete(ASSET, PLACE, beyond)
     ((arn, event, film, parts),) = told
-    assert (arn, event, film.version) == (beyond.topic_arn, "removed", ONE.version)
+    assert (arn, event, film.version) == (beyond.topic_arn, "deleted", ONE.version)
     assert parts["removed_objects"]["outputs"] > 0

@@ -11,10 +11,10 @@ from pipeline.aws.operate import NothingByThatName, NotNow, Place
 from pipeline.media.errors import SourceSuperseded
 from tests.aws.test_pointers import publish
 from tests.aws.test_sweep import ARN, FILM, OLD, Workflow, job, leave_outputs, outputs
-from tests.aws.world import MACHINE_ARN, QUEUE_ARN, TABLE
+from tests.aws.world import DELIVERY, MACHINE_ARN, QUEUE_ARN, TABLE
 from tests.media.films import OUTPUTS
 
-PLACE = Place(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN)
+PLACE = Place(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, DELIVERY)
 NAMES = {"asset": FILM.asset_id, "execution": FILM.execution_name, "arn": ARN}
 
 

@@ -13,10 +13,10 @@ from pipeline.aws import executions, objects, reading, transcoder
 from pipeline.aws.clients import client
 from pipeline.aws.operate import NothingByThatName, Place
 from tests.aws.test_sweep import FILM, Workflow
-from tests.aws.world import MACHINE_ARN, QUEUE_ARN, TABLE
+from tests.aws.world import DELIVERY, MACHINE_ARN, QUEUE_ARN, TABLE
 from tests.media.films import OUTPUTS, upload
 
-PLACE = Place(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN)
+PLACE = Place(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, DELIVERY)
 AT = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 HISTORY = [
     {"id": 1, "timestamp": AT, "type": "TaskStateEntered", "stateEnteredEventDetails": {"name": "Probe source"}},

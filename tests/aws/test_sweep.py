@@ -14,8 +14,8 @@ from pipeline.aws.sweep import Sweep
 from pipeline.media.reconcile import START_GRACE
 from pipeline.settings import SweepSettings
 from tests.aws.test_pointers import assert_plays, publish
-from tests.aws.world import MACHINE_ARN, QUEUE_ARN, TABLE, refusal
-from tests.media.films import OUTPUTS, upload
+from tests.aws.world import DELIVERY, MACHINE_ARN, QUEUE_ARN, TABLE, refusal
+from tests.media.films import BUCKET, OUTPUTS, upload
 
 OLD = upload(sequencer="01", **{"version-id": "old"})
 FILM = upload(sequencer="02", **{"version-id": "new"})
@@ -69,7 +69,10 @@ def running(table, workflow) -> Workflow:
 @pytest.fixture
 def sweep(table, jobs_queue, mediaconvert):
     """Sweep as if everybody who was at work had had the time to finish."""
-    settings = SweepSettings(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, "none", jobs_queue.url, "topic", "Vod", "30", "0")
+    place = BUCKET, DELIVERY
+    settings = SweepSettings(
+        TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, "none", jobs_queue.url, "topic", "Vod", "30", "0", *place
+    )
 
     def run(grace: datetime.timedelta = datetime.timedelta(), has_time=lambda: True) -> dict[str, Any]:
         return Sweep(settings, has_time, grace).run().as_dict()

@@ -14,10 +14,10 @@ from pipeline.aws.window import Window
 from pipeline.media.asset import Upload
 from pipeline.settings import StartSettings
 from tests.aws.test_sweep import FILM, Workflow, job
-from tests.aws.world import MACHINE_ARN, QUEUE_ARN, TABLE
+from tests.aws.world import DELIVERY, MACHINE_ARN, QUEUE_ARN, TABLE
 from tests.media.films import BUCKET, OUTPUTS, upload
 
-PLACE = Place(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN)
+PLACE = Place(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, DELIVERY)
 HOUR = datetime.timedelta(hours=1)
 
 
@@ -88,7 +88,7 @@ def test_what_is_announced_twice_starts_once_and_is_not_found_again(table, jobs_
     lost = [each.event for each in window.unstarted(BUCKET, TABLE, around())]
     assert existing.send(jobs_queue.url, [*lost, *lost]) == 2
     for event in jobs_queue.bodies():
-        start.start(event, StartSettings(TABLE, MACHINE_ARN))
+        start.start(event, StartSettings(TABLE, MACHINE_ARN, BUCKET, DELIVERY))
     assert [each.key for each in started] == ["uploads/lost.mp4"] and found() == {}
 
 

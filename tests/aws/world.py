@@ -25,6 +25,7 @@ from tests.media.films import BUCKET, OUTPUTS
 
 TABLE = "vod-assets"
 QUEUE_ARN = "arn:aws:mediaconvert:us-east-1:123456789012:queues/Vod"
+DELIVERY = "https://d111111abcdef8.cloudfront.net"
 MACHINE_ARN = "arn:aws:states:us-east-1:123456789012:stateMachine:Vod"
 
 

@@ -17,8 +17,8 @@ from pipeline.aws import budget, executions, intake, topic
 from pipeline.aws.budget import Budget
 from pipeline.aws.holds import Holds
 from pipeline.media.errors import SourceSuperseded
-from tests.aws.world import TABLE
-from tests.lambdas.conftest import DELIVERY_URL, TOPIC_ARN
+from tests.aws.world import DELIVERY, TABLE
+from tests.lambdas.conftest import TOPIC_ARN
 from tests.lambdas.events import batch
 from tests.lambdas.test_start import states  # noqa: F401
 from tests.lambdas.test_steps import KEY, answers, asset_json, put, run, stored  # noqa: F401
@@ -30,12 +30,17 @@ pytestmark = pytest.mark.usefixtures("environment")
 @pytest.fixture
 def told(monkeypatch) -> list[tuple[str, str, dict[str, Any]]]:
     said: list[tuple[str, str, dict[str, Any]]] = []
-    monkeypatch.setattr(topic, "announce", lambda arn, event, film, parts: said.append((arn, event, parts)))
+    monkeypatch.setattr(
+        topic,
+        "announce",
+        lambda arn, event, film, parts, title=None: said.append((arn, event, {**parts, "title": title})),
+    )
     return said
 
 
 def a_budget_of(monkeypatch, usd: str) -> None:
-    for variable, value in settings.HoldSettings(TABLE, OUTPUTS, DELIVERY_URL, TOPIC_ARN, usd).as_env().items():
+    hold = settings.HoldSettings(TABLE, OUTPUTS, DELIVERY, TOPIC_ARN, usd, BUCKET)
+    for variable, value in hold.as_env().items():
         monkeypatch.setenv(variable, value)
 
 
@@ -64,7 +69,7 @@ def test_a_held_film_can_be_watched_and_is_not_published(table, verified, told):
     assert asset_json(film)["status"] == "processing", "viewers see nothing of it yet"
     assert (table.asset(film.asset_id) or {}).get("current") is None
     ((arn, event_name, parts),) = told
-    link = f"{DELIVERY_URL}/?asset={film.asset_id}&run={film.run}"
+    link = f"{DELIVERY}/?asset={film.asset_id}&run={film.run}"
     assert (arn, event_name, parts["waits"]["preview_url"]) == (TOPIC_ARN, "held", link)
     assert parts["title"] == verified["asset"]["title"]
     record = table.version(film)
@@ -131,7 +136,9 @@ def test_a_film_that_nobody_released_in_time_is_rejected_in_plain_words(table, t
 
 
 def planned(monkeypatch, usd: str, film=None) -> dict[str, Any]:
-    for variable, value in settings.PlanSettings(TABLE, OUTPUTS, "default", "DISABLED", "Vod", usd).as_env().items():
+    for variable, value in (
+        settings.PlanSettings(TABLE, OUTPUTS, "default", "DISABLED", "Vod", usd, BUCKET, DELIVERY).as_env().items()
+    ):
         monkeypatch.setenv(variable, value)
     state = run(film or put(), "source")
     return {**state, "plan": json.loads(json.dumps(plan({part: state[part] for part in ("upload", "source")}, None)))}

@@ -19,10 +19,10 @@ from pipeline.cli import check
 from pipeline.cli.films import Film
 from pipeline.media import price, profiles
 from pipeline.settings import PlanSettings
-from tests.aws.world import TABLE
+from tests.aws.world import DELIVERY, TABLE
 from tests.lambdas.events import JOB_ID, batch, failed_messages, mediaconvert_event, of
 from tests.lambdas.test_steps import KEY, put, run, stored
-from tests.media.films import OUTPUTS, picture, probed, sound
+from tests.media.films import BUCKET, OUTPUTS, picture, probed, sound
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -38,7 +38,9 @@ def film(table, monkeypatch):
 
 
 def configured(monkeypatch: pytest.MonkeyPatch, profile: str, acceleration: str = "DISABLED") -> None:
-    for variable, value in PlanSettings(TABLE, OUTPUTS, profile, acceleration, "Vod", "0").as_env().items():
+    for variable, value in (
+        PlanSettings(TABLE, OUTPUTS, profile, acceleration, "Vod", "0", BUCKET, DELIVERY).as_env().items()
+    ):
         monkeypatch.setenv(variable, value)
 
 

@@ -25,7 +25,7 @@ from pipeline.media import captions, errors, profiles
 from pipeline.media.asset import Upload
 from pipeline.media.errors import OutputMissing, OutputWrong, ServiceThrottled, SourceRejected, SourceSuperseded
 from pipeline.media.promise import promised
-from tests.aws.world import TABLE, refusal
+from tests.aws.world import DELIVERY, TABLE, refusal
 from tests.media.encoded import encoded
 from tests.media.films import BUCKET, OUTPUTS, picture, probed, sound, upload
 from tests.media.test_captions import SRT
@@ -157,7 +157,7 @@ def test_a_film_with_captions_is_published(table, answers):
     receipt = stored(BUCKET, reported["receipt"])
     assert receipt["playback"]["url"] == state["playback"]["url"] and len(receipt["renditions"]) == 5
     assert receipt["captions"][0]["warnings"], "content teams read what was dropped"
-    assert receipt["warnings"] == ["Audio tracks that are not published: 2 (fra, 2 channels)."]
+    assert receipt["found"] == "1080p H.264, 30 fps, AAC stereo, 20.0 s"
     assert [sound["language"] for sound in receipt["audio"]] == ["en"]
 
 
@@ -183,7 +183,9 @@ def test_every_step_may_run_twice(table, answers):
 
 
 def profiled(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    for variable, value in settings.PlanSettings(TABLE, OUTPUTS, name, "DISABLED", "Vod", "0").as_env().items():
+    for variable, value in (
+        settings.PlanSettings(TABLE, OUTPUTS, name, "DISABLED", "Vod", "0", BUCKET, DELIVERY).as_env().items()
+    ):
         monkeypatch.setenv(variable, value)
 
 

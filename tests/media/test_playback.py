@@ -1,4 +1,4 @@
-"""asset.json never goes back; receipts say what became of an upload."""
+"""asset.json never goes back, and says what players need."""
 
 from __future__ import annotations
 
@@ -185,11 +185,6 @@ def test_viewers_read_plain_words_while_nothing_plays(status):
 def test_urls():
     assert playback.playback_url("https://d.example", "film-1") == "https://d.example/?asset=film-1"
     assert playback.manifest_url("https://d.example", "film-1", "index.mpd") == "https://d.example/a/film-1/index.mpd"
-
-
-def test_a_receipt_leaves_out_what_there_is_not():
-    made = playback.receipt(upload(), "rejected", error={"code": "INPUT_EMPTY"}, title=None)
-    assert made["file"] == "uploads/My Film.mov" and made["status"] == "rejected" and "title" not in made
 
 
 def test_sidecars_that_could_not_be_read_are_no_tracks():

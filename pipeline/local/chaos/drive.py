@@ -39,7 +39,13 @@ SWEEP = "SweepFunction"
 SWEEP_SECONDS = 5  # where a second of the definition is shorter too; its schedule says 300
 LOOK_SECONDS = 1.0
 MEMORY_SECONDS = 2.0
-_PLACE = ("AssetsTable", "OutputsBucket", "StateMachineArn", "MediaConvertQueueArn")  # as operate.Place has them
+_PLACE = (
+    "AssetsTable",
+    "OutputsBucket",
+    "StateMachineArn",
+    "MediaConvertQueueArn",
+    "DeliveryUrl",
+)  # as operate.Place has them
 SIDECAR = b"1\n00:00:00,500 --> 00:00:01,500\nChaos, with captions.\n"
 
 
