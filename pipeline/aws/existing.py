@@ -34,8 +34,7 @@ def announce(
 
     `tell` hears how many were sent with each batch.
     """
-    if not prefix.startswith(keys.UPLOADS):
-        raise NotUnderUploads(f"{prefix!r} does not begin with {keys.UPLOADS}: films are taken from there only")
+    require_uploads(prefix)
     left_out = 0
 
     def films() -> Iterator[dict[str, Any]]:
@@ -48,6 +47,12 @@ def announce(
 
     sent = send(queue_url, films(), tell)
     return {"sent": sent, "left_out": left_out}
+
+
+def require_uploads(prefix: str) -> None:
+    """Raises NotUnderUploads."""
+    if not prefix.startswith(keys.UPLOADS):
+        raise NotUnderUploads(f"{prefix!r} does not begin with {keys.UPLOADS}: films are taken from there only")
 
 
 def send(queue_url: str, events: Iterable[dict[str, Any]], tell: Callable[[int], None] = lambda count: None) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipeline.aws import existing, operate, replay, transcoder, window
+from pipeline.aws import existing, library, operate, replay, transcoder, window
 from pipeline.cli.operate import command, place
 from pipeline.cli.progress import bar
 from pipeline.cli.world import World
@@ -155,13 +155,47 @@ def _tell_replayed(result: dict[str, Any]) -> list[str]:
 
 
 def _ingest(world: World, options: argparse.Namespace) -> dict[str, Any]:
+    if options.sample is not None and not options.dry_run:
+        raise Unclear("--sample goes with --dry-run")
+    if options.dry_run:
+        return _look_first(world, options)
     with bar("films announced", quiet=options.json) as advance:
         return existing.announce(
             world.outputs["SourcesBucket"], options.prefix, world.outputs["UploadsQueueUrl"], advance
         )
 
 
+def _look_first(world: World, options: argparse.Namespace) -> dict[str, Any]:
+    settings = library.plan_settings(world.outputs["StateMachineArn"])
+    sample = library.SAMPLE if options.sample is None else options.sample
+    with bar("films probed", sample, options.json) as advance:
+        found = library.looked_at(world.outputs["SourcesBucket"], options.prefix, settings, sample, advance)
+    return {"dry_run": True, **found}
+
+
+def _tell_looked_at(found: dict[str, Any]) -> list[str]:
+    sampled, currency = found["sampled"], found["currency"]
+    lines = [
+        f"{found['new']} films would start, {found['bytes'] / 2**30:.2f} GiB; {found['known']} came in before and "
+        f"would not; {found['left_out']} objects are no films"
+    ]
+    if sampled["films"]:
+        rest = "" if sampled["whole"] else ", without what has no known price"
+        lines.append(
+            f"{sampled['films']} of them were probed: {sampled['duration_ms'] / 60_000:.1f} minutes of film, "
+            f"{sampled['predicted']:.4f} {currency} in profile {found['profile']}{rest}"
+        )
+    lines += [f"  {count} of these would be rejected: {code}" for code, count in sampled["rejected"].items()]
+    if found["estimate"] is not None:
+        whole = sampled["films"] == found["new"]
+        rest = "" if whole else ", if the rest are as these are, byte for byte (--sample N probes more)"
+        lines.append(f"all together: {'' if whole else 'about '}{found['estimate']:.2f} {currency}{rest}")
+    return [*lines, "nothing was announced: leave out --dry-run to begin"]
+
+
 def _tell_ingested(result: dict[str, Any]) -> list[str]:
+    if result.get("dry_run"):
+        return _tell_looked_at(result)
     left_out = f"; {result['left_out']} objects are no films" if result["left_out"] else ""
     return [f"{result['sent']} films announced{left_out}; those that came in before start nothing"]
 

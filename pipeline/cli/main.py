@@ -196,6 +196,12 @@ def _add_completion(commands: Any) -> None:
     completion.set_defaults(command=_completion)
 
 
+def _some(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not a number of 0 or more")
+    return int(text)
+
+
 _NAMED = "an asset's id, or an execution's name or ARN"
 _WHEN = "90s, 30m, 6h or 14d ago, or a time such as 2026-11-23T14:30Z"
 
@@ -229,6 +235,10 @@ def _add_operations(commands: Any) -> None:
     replay.add_argument("--dry-run", action="store_true", help="say what would be sent, and send nothing")
     ingest = _operation(commands, "ingest", "ingest", "announce films that lie in the sources bucket already", "again")
     ingest.add_argument("prefix", metavar="PREFIX", help="where they lie: uploads/, or something below it")
+    ingest.add_argument("--dry-run", action="store_true", help="say how many would start and what it may cost")
+    ingest.add_argument(
+        "--sample", type=_some, metavar="N", help="with --dry-run: how many are probed for the price (10; 0: none)"
+    )
     _add_holds(commands)
     _add_life(commands)
 

@@ -149,3 +149,51 @@ def test_ingest_says_how_many_films_it_announced(capsys, monkeypatch):
 def test_a_prefix_outside_uploads_is_a_mistake(capsys):
     status, said = vod(capsys, "ingest", "a/")
     assert status == 2 and "uploads/" in said
+
+
+FOUND = {
+    "films": 30,
+    "known": 2,
+    "new": 28,
+    "left_out": 3,
+    "bytes": 3 * 2**30,
+    "profile": "default",
+    "currency": "USD",
+    "sampled": {
+        "films": 10,
+        "bytes": 2**30,
+        "duration_ms": 600_000,
+        "predicted": 0.5,
+        "whole": False,
+        "rejected": {"INPUT_EMPTY": 1},
+    },
+    "estimate": 1.5,
+}
+
+
+@pytest.fixture
+def looked(monkeypatch) -> list:
+    """What library.looked_at was asked for; announcing is a mistake."""
+    calls: list = []
+    monkeypatch.setattr(again.library, "plan_settings", lambda arn: "as the deployment plans")
+    monkeypatch.setattr(again.library, "looked_at", lambda *arguments: calls.append(arguments[:4]) or FOUND)
+    monkeypatch.setattr(again.existing, "announce", lambda *arguments: pytest.fail("announced"))
+    return calls
+
+
+def test_a_dry_ingest_says_how_many_and_what_it_may_cost(capsys, looked):
+    status, said = vod(capsys, "ingest", "uploads/old/", "--dry-run")
+    assert status == 0 and looked[0][1:] == ("uploads/old/", "as the deployment plans", 10)
+    assert said.splitlines() == [
+        "28 films would start, 3.00 GiB; 2 came in before and would not; 3 objects are no films",
+        "10 of them were probed: 10.0 minutes of film, 0.5000 USD in profile default, without what has no known price",
+        "  1 of these would be rejected: INPUT_EMPTY",
+        "all together: about 1.50 USD, if the rest are as these are, byte for byte (--sample N probes more)",
+        "nothing was announced: leave out --dry-run to begin",
+    ]
+
+
+def test_a_dry_ingest_may_probe_more_or_nothing(capsys, looked):
+    status, said = vod(capsys, "ingest", "uploads/", "--dry-run", "--sample", "0", "--json")
+    assert (status, looked[0][3]) == (0, 0) and json.loads(said)["new"] == 28
+    assert vod(capsys, "ingest", "uploads/", "--sample", "3")[0] == 2

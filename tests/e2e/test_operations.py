@@ -129,6 +129,8 @@ def test_dead_letters_and_objects_that_were_there_before_start_nothing_twice(
 ):
     result = pipeline.send(films.written(film_folder, "again.mp4", b"no film"), "uploads/before/again.mp4")
     before = len(pipeline.executions())
+    looked = vod(pipeline, tmp_path, "ingest", "uploads/before/", "--dry-run")
+    assert (looked["films"], looked["known"], looked["new"], looked["profile"]) == (1, 1, 0, "default")
     assert vod(pipeline, tmp_path, "ingest", "uploads/before/") == {"sent": 1, "left_out": 0}
     sqs, outputs = pipeline.world.client("sqs"), pipeline.world.outputs
     sqs.send_message(QueueUrl=outputs["JobsDeadLettersUrl"], MessageBody=json.dumps({"detail": {"status": "COMPLETE"}}))
