@@ -328,6 +328,8 @@ def _dressing(send: Send, dressed: Mapping[str, str]) -> Send:
     async def dressing(message: Message) -> None:
         if message["type"] == "http.response.start":
             ours = [(name.encode(), value.encode("latin-1")) for name, value in dressed.items()]
+            if not any(name == b"cache-control" for name, _ in message["headers"]):
+                ours.append((b"cache-control", b"no-cache"))  # the page's files: a newer console is a newer page
             message = {**message, "headers": [*message["headers"], *ours]}
         await send(message)
 
