@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -15,7 +16,13 @@ from tests.aws.world import MACHINE_ARN, TABLE
 from tests.media.films import BUCKET, OUTPUTS, picture, probed, sound, upload
 
 SETTINGS = PlanSettings(
-    table=TABLE, outputs_bucket=OUTPUTS, profile="default", acceleration="DISABLED", stack="Vod", daily_budget_usd="0"
+    **{
+        **{field.name: "not looked at" for field in dataclasses.fields(PlanSettings)},
+        "table": TABLE,
+        "outputs_bucket": OUTPUTS,
+        "profile": "default",
+        "acceleration": "DISABLED",
+    }
 )
 
 
