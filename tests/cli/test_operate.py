@@ -17,6 +17,7 @@ from pipeline.cli.world import World
 OUTPUTS = {
     "AssetsTable": "table",
     "OutputsBucket": "outputs",
+    "DeliveryUrl": "https://films.example.com",
     "SourcesBucket": "sources",
     "StateMachineArn": "machine",
     "MediaConvertQueueArn": "queue",
