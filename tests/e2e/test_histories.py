@@ -18,11 +18,8 @@ TO_VERIFIED = ["Ingest upload", "Probe source", "Plan renditions", "Transcode", 
 PUBLISHED = ["Publish asset", "Announce", "Published"]
 BRANCHES = {
     "Transcode streams",
-    "Download wanted?",
     "No download",
-    "Has captions?",
     "No captions",
-    "Sound alone?",
     "No cover",
     "Notify team",
     "Report upload",
@@ -52,9 +49,10 @@ def _history(pipeline: Pipeline, result: Result) -> list[dict[str, Any]]:
 
 
 def _names(events: list[dict[str, Any]], edge: str) -> list[str]:
-    """The boxes that were Entered or Exited, those inside the two Parallels left out."""
-    details = "stateEnteredEventDetails" if edge == "Entered" else "stateExitedEventDetails"
-    return [event[details]["name"] for event in events if details in event and event[details]["name"] not in BRANCHES]
+    """The boxes that were Entered or Exited; those inside the two Parallels, and plain questions, left out."""
+    details = f"state{edge}EventDetails"
+    named = [event[details]["name"] for event in events if details in event and not event["type"].startswith("Choice")]
+    return [name for name in named if name not in BRANCHES]
 
 
 def _failures(events: list[dict[str, Any]]) -> list[str]:
