@@ -1,8 +1,9 @@
 """Plan renditions: choose the renditions and write the jobs' settings where the next step finds them.
 
-In: {upload, source}. Out: the `plan` part: rungs, sounds, captions and thumbnails to expect, where each job's settings
-lie, how long to wait, what it will cost, and whether the day's budget has room for that. The settings themselves go to
-S3, because a state machine's payload may not exceed 256 KiB, and every line of the bill to the run's record.
+In: {upload, source, wishes}. Out: the `plan` part: rungs, sounds, captions and thumbnails to expect, where each job's
+settings lie, how long to wait, what it will cost, and whether the day's budget has room for that. The settings
+themselves go to S3, because a state machine's payload may not exceed 256 KiB, and every line of the bill to the run's
+record. What the film's owner wishes and cannot be followed stands among the warnings.
 Raises SourceRejected (nothing to see or hear, too short, too long, a size that cannot be encoded), PlanImpossible.
 """
 
@@ -18,7 +19,7 @@ from pipeline.aws.table import AssetTable
 from pipeline.media import price
 from pipeline.media.asset import Upload
 from pipeline.media.changes import changes
-from pipeline.media.job import plan_for, profile_named
+from pipeline.media.job import plan_wished, profile_named
 from pipeline.media.source import Source
 from pipeline.settings import PlanSettings
 
@@ -27,13 +28,14 @@ from pipeline.settings import PlanSettings
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     settings = PlanSettings.from_env()
     upload = Upload.from_state(event["upload"])
-    source = Source.from_state(event["source"])
-    plan = plan_for(upload, source, settings.outputs_bucket, profile_named(settings.profile))
+    wished = event["wishes"]
+    profile = profile_named(wished.get("profile", settings.profile))
+    source, plan = plan_wished(upload, Source.from_state(event["source"]), settings.outputs_bucket, profile, wished)
     bill = price.predict_all(
         (plan.streams, plan.download), source.duration_ms, price.load(), settings.acceleration != "DISABLED"
     )
     part = {**plan.as_state(), "price": bill.as_state()}
-    noted = {**part, "profile": settings.profile, "changes": list(changes(source, plan))}
+    noted = {**part, "profile": profile.name, "changes": list(changes(source, plan))}
     stored = {
         "budget": _budget(upload, bill, settings),
         "streams": _stored(settings.outputs_bucket, f"{upload.work_prefix}streams.json", plan.streams),

@@ -38,9 +38,17 @@ def assemble(
     encode = encode_of(upload, asset)
     # Those of an earlier run were written when that was published.
     shown = _storyboard(bucket, upload, verified) if encode == upload.run else _storyboard_name(verified)
-    cover = (outputs.get("cover") or {}).get("path")
     asset_json = playback.published(
-        upload, asset["title"], verified, tracks, published_at, storyboard=shown, cover=cover, encode=encode
+        upload,
+        asset["title"],
+        verified,
+        tracks,
+        published_at,
+        storyboard=shown,
+        cover=(outputs.get("cover") or {}).get("path"),
+        encode=encode,
+        own_poster=(outputs.get("poster") or {}).get("path"),
+        wished=asset.get("wishes"),
     )
     return Assembled(_manifests(bucket, upload, encode, verified, tracks), asset_json)
 

@@ -23,10 +23,9 @@ from collections.abc import Callable, Iterator
 
 from pipeline.media import images
 
-MOST_BYTES = 8 * 1024 * 1024
+MOST_BYTES = images.MOST_BYTES
 _MOST_READS = 64
 _MOST_BOXES = 400
-_MOST_PIXELS = 60_000_000
 _WINDOW = 16_384
 _FRONT = 3  # ID3v2 "Picture type"; FLAC has the same list
 
@@ -95,7 +94,7 @@ def _cover(data: bytes) -> Cover | None:
         image = images.look_at(data)
     except images.ImageBroken:
         return None
-    return Cover(data, image) if image.width * image.height <= _MOST_PIXELS else None
+    return Cover(data, image) if image.width * image.height <= images.MOST_PIXELS else None
 
 
 def _pictures(file: _File) -> Iterator[tuple[int, bytes]]:

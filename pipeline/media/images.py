@@ -1,7 +1,7 @@
 """Images: whether bytes are a JPEG or a PNG, and how large its picture is. Decided by content, never by a name.
 
-In: the first bytes of an image. Out: kind, width and height. What can go wrong: bytes that are neither, or end before
-their size (ImageBroken).
+In: the first bytes of an image, or all of them. Out: kind, width and height. What can go wrong: bytes that are neither,
+end before their size, or are not whole or too large to be shown to viewers (ImageBroken).
 
 Sources: ITU-T T.81 (JPEG markers, frame headers), W3C PNG section 11.2.2 (IHDR).
 """
@@ -14,6 +14,11 @@ import struct
 #: A JPEG's size stands behind its tables and, in a photograph, behind its metadata.
 FIRST_BYTES = 65_536
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+#: What a viewer's browser may be asked to load, and to hold.
+MOST_BYTES = 8 * 1024 * 1024
+MOST_PIXELS = 60_000_000
+_HEAVY_BYTES = 2 * 1024 * 1024
+_ENDS = {"jpeg": b"\xff\xd9", "png": b"IEND"}
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _WITHOUT_CONTENT = frozenset({0x01, *range(0xD0, 0xD9)})
 
@@ -37,6 +42,25 @@ def look_at(data: bytes) -> Image:
     if not size[0] * size[1]:
         raise ImageBroken("its size is 0")
     return Image(kind, *size)
+
+
+def show(data: bytes) -> Image:
+    """An image that may be shown to viewers: all of it is there, and it is not too large. Raises ImageBroken."""
+    if len(data) > MOST_BYTES:
+        raise ImageBroken(f"it is larger than {MOST_BYTES // 1024**2} MiB")
+    image = look_at(data)
+    if image.width * image.height > MOST_PIXELS:
+        raise ImageBroken(f"it has {image.width}x{image.height} pixels, more than {MOST_PIXELS // 10**6} million")
+    if _ENDS[image.kind] not in data:
+        raise ImageBroken("it breaks off before its end")
+    return image
+
+
+def heavy(data: bytes, name: str) -> list[str]:
+    """A sentence for an image that may be shown and that viewers wait for."""
+    if len(data) <= _HEAVY_BYTES:
+        return []
+    return [f"{name} has {len(data) / 1024**2:.1f} MiB, for which viewers wait; 1 MiB is enough for a poster"]
 
 
 def _png_size(data: bytes) -> tuple[int, int]:

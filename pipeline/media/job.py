@@ -8,8 +8,9 @@ The settings are those that AWS takes and, unchanged, the local MediaConvert. Fi
   second drift away from whole seconds;
 * captions that are inside the picture (608/708) become a WebVTT rendition, thumbnails become tile images, both where
   the profile asks for them; sidecar captions are not MediaConvert's work: a late one needs no encode;
-* a poster as frame capture in the same job, because MediaConvert refuses jobs that only capture frames. A film without
-  a picture has none: its cover is taken from the file when it is published;
+* a poster as frame capture in the same job, because MediaConvert refuses jobs that only capture frames; at the moment
+  that the film's owner wishes, else a tenth into the film. A film without a picture has none: its cover is taken from
+  the file when it is published;
 * every destination ends in a fixed base name, or the uploaded file's name would leak into our URLs.
 """
 
@@ -17,6 +18,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from pipeline.media import codecs, sound
@@ -29,6 +32,7 @@ from pipeline.media.languages import MEDIACONVERT, english_name
 from pipeline.media.profiles import Profile, ProfilesBroken, Thumbnails, load
 from pipeline.media.sound import AudioRendition
 from pipeline.media.source import Source, VideoTrack
+from pipeline.media.wishes import clock, heard
 
 STREAM_BASE = "stream"
 POSTER_BASE = "poster"
@@ -45,6 +49,8 @@ _QUEUE_PATIENCE_SECONDS = 7 * 24 * 3600
 #: As many thumbnails as a seek bar has room for: a short film has them closer together than the profile says.
 _ENOUGH_THUMBNAILS = 100
 _LARGEST_POSTER = 1080
+#: Of a moment later than this before the end no picture is sure to come.
+_LAST_PICTURE_MS = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,8 +123,13 @@ def profile_named(name: str) -> Profile:
     return profiles[name]
 
 
-def plan_for(upload: Upload, source: Source, outputs_bucket: str, profile: Profile) -> Plan:
-    """Choose renditions and write both jobs' settings. Raises SourceRejected."""
+def plan_for(
+    upload: Upload, source: Source, outputs_bucket: str, profile: Profile, poster_at_ms: int | None = None
+) -> Plan:
+    """Choose renditions and write both jobs' settings; poster_at_ms is the moment of the film that becomes its poster.
+
+    Raises SourceRejected.
+    """
     name = file_name(upload.key)
     source.require_picture(name, or_sound=profile.sound_alone)
     source.require_duration(name)
@@ -135,19 +146,37 @@ def plan_for(upload: Upload, source: Source, outputs_bucket: str, profile: Profi
     audio = sound.renditions_for(source, profile)
     captions = _captions(source) if profile.embedded_captions else ()
     thumbnails = _thumbnails(rungs[0], source.duration_ms, profile.thumbnails) if rungs and profile.thumbnails else None
-    work = _Work(upload, source, profile, f"s3://{outputs_bucket}/{upload.run_prefix}", rungs, audio)
+    poster_at_ms, poster_warnings = _poster_moment(source, poster_at_ms)
+    work = _Work(upload, source, profile, f"s3://{outputs_bucket}/{upload.run_prefix}", rungs, audio, poster_at_ms)
     return Plan(
         rungs=rungs,
         audio=audio,
         captions=captions,
         thumbnails=thumbnails,
         automated=profile.per_title and bool(rungs),
-        warnings=sound.left_out(source, profile.sound.languages),
+        warnings=(*sound.left_out(source, profile.sound.languages), *poster_warnings),
         streams=work.settings([work.streams(captions, thumbnails), *([work.poster()] if rungs else [])], captions),
         download=work.settings([work.download()]) if profile.download and rungs else None,
         timeout_seconds=_QUEUE_PATIENCE_SECONDS + 30 * math.ceil(source.duration_ms / 1000),
         heartbeat_seconds=_HEARTBEAT_SECONDS,
     )
+
+
+def plan_wished(
+    upload: Upload, source: Source, outputs_bucket: str, profile: Profile, wished: Mapping[str, Any]
+) -> tuple[Source, Plan]:
+    """The plan as the film's owner wishes it, and the source as they name its sounds; what cannot be followed stands
+    among the plan's warnings. profile is the wished one already. Raises SourceRejected."""
+    named, told = heard(source, wished)
+    try:
+        plan = plan_for(upload, named, outputs_bucket, profile, wished.get("poster_at_ms"))
+    except SourceRejected as error:
+        if "profile" not in wished:
+            raise
+        said = f'{error.message}; its JSON file asks for the profile "{profile.name}"'
+        fix = f"{error.fix} Or ask for another profile, or for none, in the JSON file."
+        raise SourceRejected(error.code, said, {**error.evidence, "profile": profile.name}, fix) from error
+    return named, dataclasses.replace(plan, warnings=(*told, *plan.warnings))
 
 
 def rungs_of(video: VideoTrack, profile: Profile) -> tuple[Rung, ...]:
@@ -164,6 +193,20 @@ def rungs_of(video: VideoTrack, profile: Profile) -> tuple[Rung, ...]:
 def poster_seconds(duration_ms: int) -> int:
     """The poster is the second captured frame: a tenth into the film, since films begin black. At least one second."""
     return max(1, duration_ms // 10_000)
+
+
+def _poster_moment(source: Source, wished_ms: int | None) -> tuple[int | None, tuple[str, ...]]:
+    """The moment to capture, None for the usual one; and a sentence where the wish cannot be followed."""
+    if wished_ms is None:
+        return None, ()
+    if source.video is None:
+        return None, ("poster_time is not followed: what is published has no picture.",)
+    if wished_ms >= source.duration_ms:
+        end = clock(source.duration_ms)
+        return None, (f"poster_time {clock(wished_ms)} is not followed: the film ends at {end}.",)
+    one = math.ceil(1000 / source.video.frame_rate)
+    latest = source.duration_ms - max(_LAST_PICTURE_MS, 2 * one)
+    return (0 if min(wished_ms, latest) < one else min(wished_ms, latest)), ()
 
 
 def _captions(source: Source) -> tuple[CaptionPlan, ...]:
@@ -193,6 +236,7 @@ class _Work:
     destination: str
     rungs: tuple[Rung, ...]
     audio: tuple[AudioRendition, ...]
+    poster_at_ms: int | None
 
     @property
     def video(self) -> VideoTrack:
@@ -281,20 +325,24 @@ class _Work:
         """In SDR and no larger than a page needs: the best H.264 rung up to 1080p."""
         sizes = [rung for rung in self.rungs if rung.codec == "h264"]
         rung = next((each for each in sizes if min(each.width, each.height) <= _LARGEST_POSTER), sizes[-1])
-        capture = {
-            "Codec": "FRAME_CAPTURE",
-            "FrameCaptureSettings": {
-                "FramerateNumerator": 1,
-                "FramerateDenominator": poster_seconds(self.source.duration_ms),
-                "MaxCaptures": 2,
-                "Quality": 80,
-            },
-        }
+        capture = {"Codec": "FRAME_CAPTURE", "FrameCaptureSettings": {**self._captures(), "Quality": 80}}
         output = {
             "ContainerSettings": {"Container": "RAW"},
             "VideoDescription": {**codecs.frame(rung, self.video, self.profile), "CodecSettings": capture},
         }
         return _file_group("Poster", self.destination + POSTER_BASE, output)
+
+    def _captures(self) -> dict[str, int]:
+        """The first frame of the film, then one every so many seconds: the last capture is the poster."""
+        moment = self.poster_at_ms
+        if moment is None:
+            moment = 1000 * poster_seconds(self.source.duration_ms)
+        every = Fraction(moment or 1000, 1000)
+        return {
+            "FramerateNumerator": every.denominator,
+            "FramerateDenominator": every.numerator,
+            "MaxCaptures": 2 if moment else 1,
+        }
 
     def download(self) -> dict[str, Any]:
         output: dict[str, Any] = {

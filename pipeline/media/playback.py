@@ -7,6 +7,7 @@ its own URL, so that they hold on any domain. docs/asset-json.md describes every
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline.media.asset import Upload
@@ -50,36 +51,43 @@ def published(
     storyboard: str | None = None,
     cover: str | None = None,
     encode: str | None = None,
+    own_poster: str | None = None,
+    wished: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """asset.json of a film that plays, or of sound alone.
 
     verified: outputs.Verified as a dictionary. encode: the run whose folder holds the pictures, where that is not this
-    run's own. storyboard and cover: paths in that folder.
+    run's own. storyboard and cover: paths in that folder. own_poster: the picture that lay beside the film, in this
+    run's folder, as captions are. wished: what the film's owner says of it (pipeline.media.wishes).
     """
-    folder = f"v/{encode or upload.run}/"
+    own, folder = f"v/{upload.run}/", f"v/{encode or upload.run}/"
 
     def below(path: str | None) -> str | None:
         return folder + path if path else None
 
+    about = wished or {}
     best = verified["renditions"][0] if verified["renditions"] else {"width": None, "height": None}
     return {
         "schema": 1,
         "asset_id": upload.asset_id,
         "status": "published",
         "title": title,
+        "description": about.get("description"),
+        "language": about.get("language"),
+        "tags": list(about.get("tags", ())),
         "duration_ms": verified["duration_ms"],
         "version": upload.version,
         "revision": upload.revision,
         "hls": "index.m3u8",
         "dash": "index.mpd",
-        "poster": below(verified["poster"] or cover),
+        "poster": own + own_poster if own_poster else below(verified["poster"] or cover),
         "storyboard": below(storyboard),
         "download": below(verified["download"]),
         "audio_only": verified["audio_only"],
         "width": best["width"],
         "height": best["height"],
         "has_audio": verified["has_audio"],
-        "captions": [*_sidecars(captions, f"v/{upload.run}/"), *_from_the_film(verified["captions"], folder)],
+        "captions": [*_sidecars(captions, own), *_from_the_film(verified["captions"], folder)],
         "audio": [{key: sound[key] for key in _AUDIO_FIELDS} for sound in verified["audio"]],
         "renditions": [{key: rendition[key] for key in _RENDITION_FIELDS} for rendition in verified["renditions"]],
         "published_at": published_at,

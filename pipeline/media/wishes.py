@@ -3,7 +3,7 @@
 In: the file's bytes, anybody's. Out: what it says, normalised: {title, description, language, tags, profile,
 poster_at_ms, captions_language, audio_languages, publish}, each only where it is said. What can go wrong: the file says
 what nobody can follow (SourceRejected, INPUT_SIDECAR_WRONG, every mistake at once). The film is not published then: to
-publish what its owner may have asked to hold would be worse.
+publish what its owner may have asked to hold would be worse. `heard` applies the wishes that concern the film's sound.
 
 `schema` is the same rules as a JSON Schema, for editors that complete and check while somebody writes. A test holds the
 two together. Languages: BCP 47 in its form, not looked up in the registry.
@@ -20,7 +20,9 @@ from typing import Any, Protocol
 
 from pipeline.media import bcp47, located_json
 from pipeline.media.errors import SourceRejected
+from pipeline.media.languages import three_letters
 from pipeline.media.located_json import JsonBroken, Value
+from pipeline.media.source import Source
 
 #: Ten times what all fields together can hold.
 MOST_BYTES = 256 * 1024
@@ -256,6 +258,39 @@ def schema(profiles: Collection[str]) -> dict[str, Any]:
         "properties": {"$schema": {"description": "For editors.", "type": "string"}, **properties},
         "additionalProperties": False,
     }
+
+
+def heard(source: Source, wished: Mapping[str, Any]) -> tuple[Source, tuple[str, ...]]:
+    """The source with its sounds' languages as its owner names them, and a sentence for each name that fits no track.
+
+    The owner is believed before the file: editing programs write "eng" into everything. `language` is a guess about the
+    first track only, so there the file is believed first. Of a tag only the language counts: a sound has no script.
+    """
+    tags = list(wished.get("audio_languages", []))
+    if not tags and "language" in wished and source.audio and source.audio[0].language == "und":
+        tags = [bcp47.UNKNOWN] * (source.audio[0].number - 1) + [wished["language"]]
+    named = {number: three_letters(tag) for number, tag in enumerate(tags, 1) if tag != bcp47.UNKNOWN}
+    unknown = [tags[number - 1] for number, code in named.items() if code == bcp47.UNKNOWN]
+    tracks = tuple(
+        dataclasses.replace(track, language=named[track.number])
+        if named.get(track.number, bcp47.UNKNOWN) != bcp47.UNKNOWN
+        else track
+        for track in source.audio
+    )
+    warnings = [f'the language "{tag}" of a sound is not known; write its code of three letters' for tag in unknown]
+    surplus = [tags[number - 1] for number in named if number not in {track.number for track in source.audio}]
+    if "audio_languages" in wished and surplus:
+        there = {0: "no sound track", 1: "1 sound track"}.get(len(tracks), f"{len(tracks)} sound tracks")
+        listed = ", ".join(f'"{tag}"' for tag in surplus)
+        warnings.append(f"audio_languages: {listed} is for a track that is not there; the film has {there}")
+    return dataclasses.replace(source, audio=tracks), tuple(warnings)
+
+
+def clock(milliseconds: int) -> str:
+    """A moment as people write it: 00:01:05.5."""
+    seconds, rest = divmod(milliseconds, 1000)
+    whole = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    return f"{whole}.{rest:03d}".rstrip("0") if rest else whole
 
 
 # --- mistakes ---------------------------------------------------------------------------------------------------------

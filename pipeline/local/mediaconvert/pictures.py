@@ -274,7 +274,7 @@ def _encoded(stream: Any, encode: VideoEncode, rate: Fraction) -> Any:
 def _captured(stream: Any, capture: Capture, size: tuple[int, int]) -> Any:
     every = float(capture.every_seconds)
     # The first frame, then the first at or after every multiple; prev_t is not a number at the first.
-    stream = stream.filter("select", f"isnan(prev_t)+gt(floor(t/{every:g}+1e-6),floor(prev_t/{every:g}+1e-6))")
+    stream = stream.filter("select", f"isnan(prev_t)+gt(floor(t/{every:.12g}+1e-6),floor(prev_t/{every:.12g}+1e-6))")
     stream = _still(stream, capture.picture, size)
     return graph.output(
         stream, f"{capture.file}.%07d.jpg", f="image2", start_number=0, fps_mode="passthrough", map_metadata=-1,
