@@ -1,12 +1,11 @@
 """Convert captions, Convert poster, Convert cover: what lies beside the pictures becomes files in the run's folder.
 
 In: {upload, captions, duration_ms}, or {upload, wanted, poster} for a picture beside the film, or {upload, wanted} for
-the cover. Out: a list of caption tracks with their warnings; {path, width, height, warnings} of the poster, without a
-path where it is no picture; {path, width, height} of the cover, {} where there is none.
+the cover inside a file of sound alone. Out: a list of caption tracks; {file, path, width, height, warnings} of the
+poster, without a path where it is no picture; {path, width, height} of the cover, {} where there is none.
 
-Every sidecar becomes a WebVTT file and a media playlist. One that cannot be read is left out with a warning: captions
-and posters never hold a film back. Of many warnings the first are kept. The cover is the picture inside a file of sound
-alone.
+Every caption sidecar becomes a WebVTT file and a media playlist. What cannot be read is left out with a warning:
+captions and posters never hold a film back. Of many warnings the first are kept.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any
 
 from pipeline.aws import objects
 from pipeline.aws.faults import handles_faults
-from pipeline.media import captions, cover, images, keys, manifest
+from pipeline.media import captions, cover, keys, manifest, poster
 from pipeline.media.asset import Upload
 from pipeline.media.errors import OutputMissing, SourceRejected
 from pipeline.settings import ConvertSettings
@@ -45,25 +44,10 @@ def _cover(upload: Upload, bucket: str) -> dict[str, Any]:
 
 
 def _poster(upload: Upload, key: str, bucket: str) -> dict[str, Any]:
-    """The picture beside the film, as it is: its kind is told by its bytes and not by its name."""
-    name = keys.file_name(key)
-    try:
-        # One byte more than is allowed: a larger file is refused, and never held in memory.
-        data = objects.read_part(upload.bucket, key, 0, images.MOST_BYTES + 1)
-        found = images.show(data)
-    except images.ImageBroken as error:
-        return {"file": name, "warnings": [f"{name} is not used as the poster: {error}; save it as JPEG or PNG"]}
-    except OutputMissing:
-        return {"file": name, "warnings": [f"{name} was deleted before it could become the poster"]}
-    path = f"poster-sidecar.{'png' if found.kind == 'png' else 'jpg'}"
-    objects.write_once(bucket, upload.run_prefix + path, data, f"image/{found.kind}")
-    return {
-        "file": name,
-        "path": path,
-        "width": found.width,
-        "height": found.height,
-        "warnings": images.heavy(data, name),
-    }
+    found = poster.look_at(objects.read_if_there(upload.bucket, key, poster.MOST_BYTES + 1), keys.file_name(key))
+    if found.path:
+        objects.write_once(bucket, upload.run_prefix + found.path, found.data, found.content_type)
+    return found.as_state()
 
 
 def _convert(upload: Upload, sidecar: dict[str, Any], duration_ms: int, bucket: str, taken: set[str]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from pipeline.aws.table import AssetTable
 from pipeline.media import bcp47, keys, profiles, sidecars, wishes
 from pipeline.media.asset import Upload
 from pipeline.media.captions import MOST_SIDECARS
-from pipeline.media.errors import OutputMissing, SourceSuperseded
+from pipeline.media.errors import SourceSuperseded
 from pipeline.media.source import require_bytes
 from pipeline.settings import IngestSettings
 
@@ -63,8 +63,5 @@ def _asset(upload: Upload) -> dict[str, Any]:
 
 def _read(upload: Upload, key: str) -> dict[str, Any]:
     """The wishes in a sidecar; none where it has been deleted since it was listed."""
-    try:
-        data = objects.read_part(upload.bucket, key, 0, wishes.MOST_BYTES + 1)
-    except OutputMissing:
-        return {}
-    return wishes.read(data, keys.file_name(key), tuple(profiles.load()))
+    data = objects.read_if_there(upload.bucket, key, wishes.MOST_BYTES + 1)
+    return {} if data is None else wishes.read(data, keys.file_name(key), tuple(profiles.load()))

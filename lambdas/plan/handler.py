@@ -28,7 +28,7 @@ from pipeline.settings import PlanSettings
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     settings = PlanSettings.from_env()
     upload = Upload.from_state(event["upload"])
-    wished = event["wishes"]
+    wished = event.get("wishes", {})  # none in an execution that began before films could have wishes
     profile = profile_named(wished.get("profile", settings.profile))
     source, plan = plan_wished(upload, Source.from_state(event["source"]), settings.outputs_bucket, profile, wished)
     bill = price.predict_all(

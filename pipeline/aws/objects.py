@@ -226,5 +226,13 @@ def to_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1)
 
 
+def read_if_there(bucket: str, key: str, length: int) -> bytes | None:
+    """Up to `length` first bytes; None where nothing lies there any more, for what was seen in a listing."""
+    try:
+        return read_start(bucket, key, length)
+    except OutputMissing:
+        return None
+
+
 def _bytes(body: str | bytes) -> bytes:
     return body.encode() if isinstance(body, str) else body

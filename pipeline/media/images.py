@@ -17,7 +17,6 @@ JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 #: What a viewer's browser may be asked to load, and to hold.
 MOST_BYTES = 8 * 1024 * 1024
 MOST_PIXELS = 60_000_000
-_HEAVY_BYTES = 2 * 1024 * 1024
 _ENDS = {"jpeg": b"\xff\xd9", "png": b"IEND"}
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _WITHOUT_CONTENT = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -54,13 +53,6 @@ def show(data: bytes) -> Image:
     if _ENDS[image.kind] not in data:
         raise ImageBroken("it breaks off before its end")
     return image
-
-
-def heavy(data: bytes, name: str) -> list[str]:
-    """A sentence for an image that may be shown and that viewers wait for."""
-    if len(data) <= _HEAVY_BYTES:
-        return []
-    return [f"{name} has {len(data) / 1024**2:.1f} MiB, for which viewers wait; 1 MiB is enough for a poster"]
 
 
 def _png_size(data: bytes) -> tuple[int, int]:

@@ -66,6 +66,8 @@ async function play(found) {
   document.title = asset.title || asset.asset_id;
   part("title").textContent = asset.title || asset.asset_id;
   part("facts").replaceChildren(...facts(asset).map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+  part("description").textContent = asset.description || "";
+  part("description").hidden = !asset.description;
   dress(found);
   const addresses = { hls: address(found, asset.hls, found.manifests), dash: address(found, asset.dash, found.manifests) };
   const kind = preferredKind(video, query.get("player"));

@@ -46,6 +46,7 @@ tile_1.jpg#xywh=0,0,320,180
 00:00:04.000 --> 00:00:08.000
 tile_1.jpg#xywh=320,0,320,180
 """
+DESCRIPTION = 'A picture that moves.\nIts owner wrote <b>this</b> <img src="x" onerror="window.markup = 1">'
 VTT = "WEBVTT\n\n00:00:00.000 --> 00:00:08.000\nA test picture moves.\n"
 
 
@@ -70,6 +71,7 @@ def asset_json(**changes: Any) -> dict[str, Any]:
         "asset_id": ASSET,
         "status": "published",
         "title": "The test picture",
+        "description": DESCRIPTION,
         "duration_ms": SECONDS * 1000,
         "version": "0123abcd",
         "revision": 1,

@@ -65,7 +65,7 @@ def test_every_make_target_that_a_page_names_exists(page: Path):
 
 #: What such a film does not take, and the boxes that say so.
 NOT_ITS_OWN = {
-    *("Transcode download", "No download", "No captions", "Convert cover", "No cover"),
+    *("Transcode download", "No download", "No captions", "Convert poster", "No poster", "Convert cover", "No cover"),
     *("Hold for budget", "Hold for approval"),
 }
 

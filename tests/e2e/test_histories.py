@@ -20,6 +20,7 @@ BRANCHES = {
     "Transcode streams",
     "No download",
     "No captions",
+    "No poster",
     "No cover",
     "Notify team",
     "Report upload",

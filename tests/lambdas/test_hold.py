@@ -141,7 +141,12 @@ def planned(monkeypatch, usd: str, film=None) -> dict[str, Any]:
     ):
         monkeypatch.setenv(variable, value)
     state = run(film or put(), "source")
-    return {**state, "plan": json.loads(json.dumps(plan({part: state[part] for part in ("upload", "source")}, None)))}
+    return {
+        **state,
+        "plan": json.loads(
+            json.dumps(plan({part: state[part] for part in ("upload", "source")} | {"wishes": {}}, None))
+        ),
+    }
 
 
 def test_without_a_budget_nothing_is_reserved(table, answers, monkeypatch):  # noqa: F811

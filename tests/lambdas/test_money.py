@@ -91,7 +91,7 @@ def test_acceleration_is_priced_where_the_deployment_asks_for_it(film, table, mo
     plain = run(film, "plan")["plan"]["price"]["total"]
     configured(monkeypatch, "default", mode)
     state: dict[str, Any] = run(film, "source")
-    dearer = plan({key: state[key] for key in ("upload", "source")}, None)["price"]["total"]
+    dearer = plan({key: state[key] for key in ("upload", "source")} | {"wishes": {}}, None)["price"]["total"]
     assert dearer == pytest.approx(plain * 0.0120 / 0.0075, rel=0.01), "the professional tier's rate"
 
 

@@ -19,7 +19,7 @@ from lambdas.report.handler import handler as report
 from lambdas.transcode.handler import handler as transcode
 from lambdas.verify.handler import handler as verify
 from pipeline import settings
-from pipeline.aws import transcoder
+from pipeline.aws import objects, transcoder
 from pipeline.aws.clients import client
 from pipeline.media import captions, errors, profiles
 from pipeline.media.asset import Upload
@@ -30,6 +30,7 @@ from tests.media.encoded import encoded
 from tests.media.films import BUCKET, OUTPUTS, picture, probed, sound, upload
 from tests.media.test_captions import SRT
 from tests.media.test_cover import FRONT, apic, id3
+from tests.media.test_images import png
 
 pytestmark = pytest.mark.usefixtures("environment")
 KEY = "uploads/team/Gar\u00e7on & Fille (+).mov"
@@ -69,10 +70,13 @@ def run(film: Upload, until: str) -> dict[str, Any]:
     steps = {
         "asset": lambda: ingest({"upload": state["upload"]}, None),
         "source": lambda: probe({"upload": state["upload"]}, None),
-        "plan": lambda: plan({key: state[key] for key in ("upload", "source")}, None),
+        "plan": lambda: plan(
+            {**{key: state[key] for key in ("upload", "source")}, "wishes": state["asset"]["wishes"]}, None
+        ),
         "outputs": lambda: {
             "streams": {"job_id": "j", "warnings": [], "duration_ms": 20_000},
             "download": None,
+            "poster": _poster(state),
             "cover": _cover(state),
             "captions": convert(
                 {
@@ -93,6 +97,12 @@ def run(film: Upload, until: str) -> dict[str, Any]:
         if noun == until:
             return state
     raise KeyError(until)
+
+
+def _poster(state: dict[str, Any]) -> dict[str, Any]:
+    """What the Choice "Has poster?" decides."""
+    poster = state["asset"]["poster"]
+    return convert({"upload": state["upload"], "wanted": "poster", "poster": poster}, None) if poster else {}
 
 
 def _cover(state: dict[str, Any]) -> dict[str, Any]:
@@ -472,3 +482,92 @@ def test_a_superseded_upload_gets_a_receipt_that_says_so(table):
     assert report({"upload": film.as_state(), "error": caught(error)}, None)["status"] == "superseded"
     assert table.version(film)["status"] == "superseded"
     assert stored(BUCKET, "receipts/team/Gar\u00e7on & Fille (+).mov.json")["error"]["code"] == "SOURCE_SUPERSEDED"
+
+
+# What lies beside the film --------------------------------------------------------------------------------------------
+
+STEM = KEY.rpartition(".")[0]
+
+
+def beside(ending: str, body: bytes | dict[str, Any]) -> None:
+    put(STEM + ending, json.dumps(body).encode() if isinstance(body, dict) else body)
+
+
+def test_what_the_films_owner_wishes_is_done(table, monkeypatch):
+    result = probed(picture(), sound(language="und"), container="quicktime")
+    monkeypatch.setattr(transcoder, "probe", lambda url: result)
+    film = put()
+    words = {"title": "One <b>Summer</b>", "description": "Two friends.", "tags": ["drama"], "language": "fr"}
+    beside(".json", {**words, "profile": "download", "poster_time": 5.5, "captions_language": "en"})
+    beside(".srt", SRT.encode())
+    beside(".PNG", png(640, 360) + b"IEND")
+    state = run(film, "playback")
+    assert state["asset"]["wishes"] == {
+        **words, "profile": "download", "poster_at_ms": 5500, "captions_language": "en",
+    }  # fmt: skip
+    shown = asset_json(film)
+    assert {key: shown[key] for key in words} == words
+    assert shown["poster"] == f"v/{film.run}/poster-sidecar.png" and shown["download"]
+    assert [track["language"] for track in shown["captions"]] == ["en"] and shown["audio"][0]["language"] == "fr"
+    settings_ = json.dumps(stored(OUTPUTS, state["plan"]["streams"]["settings_key"]))
+    assert '"FramerateNumerator": 2, "FramerateDenominator": 11' in settings_
+    assert table.asset(film.asset_id)["title"] == words["title"]
+    assert (table.known(film)["plan"]["profile"], table.known(film)["asset"]) == ("download", state["asset"])
+    told = stored(BUCKET, report({**state, "captions": [], "warnings": []}, None)["receipt"])
+    assert told["title"] == words["title"]
+
+
+def test_a_json_that_cannot_be_followed_rejects_the_film_with_every_mistake(table):
+    film = put()
+    beside(".json", b'{\n  "profle": "download",\n  "publish": "later"\n}')
+    name = f"{STEM.rpartition('/')[2]}.json"
+    with pytest.raises(SourceRejected) as refused:
+        run(film, "asset")
+    assert refused.value.code == "INPUT_SIDECAR_WRONG"
+    assert refused.value.evidence["problems"] == [
+        f'{name}, line 2, column 3, "profle": no such field; did you mean "profile"?',
+        f'{name}, line 3, column 14, "publish": "later" should be "now" or "hold"',
+    ]
+
+
+def test_an_ambiguous_json_is_not_used_but_its_wish_to_hold_is(table):
+    film, other = put(), put(f"{STEM}.mp4")
+    beside(".json", {"title": "Whose?", "publish": "hold"})
+    for one in (film, other):
+        asset = run(one, "asset")["asset"]
+        assert asset["wishes"] == {"publish": "hold"} and "Whose" not in asset["title"]
+        assert "is not used, because it may be for" in asset["warnings"][0]
+        assert asset["warnings"][1].endswith(".json asks to hold the film, so it is held")
+    beside(".mov.json", {"title": "Mine"})
+    beside(".json", b"nobody's business any more")
+    assert run(film, "asset")["asset"]["wishes"] == {"title": "Mine"}
+    with pytest.raises(SourceRejected):
+        run(other, "asset")
+
+
+def test_a_picture_that_is_none_leaves_the_captured_poster_and_a_warning(table, answers):
+    film = put()
+    beside(".jpg", b"GIF89a")
+    state = run(film, "playback")
+    assert asset_json(film)["poster"] == f"v/{film.run}/poster.0000001.jpg"
+    (warning,) = state["outputs"]["poster"]["warnings"]
+    assert warning.endswith("is not used as the poster: it begins neither as JPEG nor as PNG; save it as JPEG or PNG")
+
+
+def test_sidecars_that_go_between_listing_and_reading_are_not_there(table, monkeypatch):
+    film = put()
+    beside(".json", {"title": "Gone"})
+    beside(".jpg", b"")
+    around = objects.keys_around
+
+    def gone(bucket: str, key: str) -> list[str]:
+        found = around(bucket, key)
+        for each in found:
+            if each != film.key:
+                client("s3").delete_object(Bucket=bucket, Key=each)
+        return found
+
+    monkeypatch.setattr(objects, "keys_around", gone)
+    state = run(film, "asset")
+    assert state["asset"]["wishes"] == {} and state["asset"]["poster"] == f"{STEM}.jpg"
+    assert _poster(state)["warnings"][0].endswith("was deleted before it could become the poster")

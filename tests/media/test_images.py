@@ -22,6 +22,28 @@ def png(width: int, height: int) -> bytes:
     return images.PNG + struct.pack(">I4sII", 13, b"IHDR", width, height) + bytes(40)
 
 
+def test_a_whole_image_may_be_shown():
+    assert images.show(jpeg(640, 360) + b"\xff\xd9") == images.Image("jpeg", 640, 360)
+    assert images.show(png(640, 360) + b"IEND") == images.Image("png", 640, 360)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (jpeg(640, 360), "it breaks off before its end"),
+        (png(640, 360), "it breaks off before its end"),
+        (png(10_000, 10_000) + b"IEND", "it has 10000x10000 pixels, more than 60 million"),
+        (png(640, 360) + bytes(images.MOST_BYTES) + b"IEND", "it is larger than 8 MiB"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "it begins neither as JPEG nor as PNG"),
+        (b"", "it begins neither as JPEG nor as PNG"),
+    ],
+    ids=ascii,
+)
+def test_what_may_not_be_shown_says_why(data, why):
+    with pytest.raises(images.ImageBroken, match=why):
+        images.show(data)
+
+
 @pytest.mark.parametrize(
     ("data", "kind"),
     [

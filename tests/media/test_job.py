@@ -16,7 +16,7 @@ import pytest
 
 from pipeline.media import profiles
 from pipeline.media.errors import PlanImpossible, SourceRejected
-from pipeline.media.job import Plan, plan_for, poster_seconds, profile_named
+from pipeline.media.job import Plan, plan_for, plan_wished, poster_seconds, profile_named
 from pipeline.media.profiles import Profile
 from pipeline.media.source import Source
 from tests.media.films import OUTPUTS, data, picture, ratio, sound, source, upload
@@ -476,3 +476,80 @@ def test_an_unknown_profile_is_the_owners_mistake_and_says_so():
     with pytest.raises(PlanImpossible, match="no profile 'fancy'; there are default, download") as refused:
         profile_named("fancy")
     assert "context value" in refused.value.fix
+
+
+# What a film's owner wishes -------------------------------------------------------------------------------------------
+
+
+def captures(film: Source, wished_ms: int | None) -> dict[str, Any]:
+    plan = plan_for(upload(), film, OUTPUTS, DEFAULT, wished_ms)
+    output = plan.streams["OutputGroups"][1]["Outputs"][0]
+    return {**output["VideoDescription"]["CodecSettings"]["FrameCaptureSettings"], "warnings": plan.warnings}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wished_ms", "every", "most"),
+    [
+        (60, 5_500, (2, 11), 2),
+        (60, 12_000, (1, 12), 2),
+        (60, 59_999, (5, 299), 2),  # so near the end no picture is sure to come
+        (60, 0, (1, 1), 1),
+        (60, 20, (1, 1), 1),  # within the first picture
+        (0.15, 100, (1, 1), 1),
+        (7200, 3_723_456, (125, 465_432), 2),
+    ],
+)
+def test_the_poster_is_captured_where_its_owner_wishes(seconds, wished_ms, every, most):
+    film = source(picture(rate="25"), seconds=seconds)
+    found = captures(film, wished_ms)
+    assert (found["FramerateNumerator"], found["FramerateDenominator"], found["MaxCaptures"]) == (*every, most)
+    assert found["warnings"] == ()
+
+
+def test_without_a_wish_the_poster_is_where_it_was():
+    assert captures(source(picture(), seconds=60), None) == {
+        "FramerateNumerator": 1, "FramerateDenominator": 6, "MaxCaptures": 2, "Quality": 80, "warnings": (),
+    }  # fmt: skip
+
+
+def test_a_poster_after_the_end_is_told_and_taken_where_it_would_be():
+    found = captures(source(picture(), seconds=60.5), 61_000)
+    assert (found["FramerateNumerator"], found["FramerateDenominator"]) == (1, 6)
+    assert found["warnings"] == ("poster_time 00:01:01 is not followed: the film ends at 00:01:00.5.",)
+
+
+def test_a_poster_of_sound_alone_is_told():
+    film = source(sound(codec="MP3"), container="mp3", seconds=180)
+    plan = plan_for(upload(), film, OUTPUTS, PROFILES["audio"], 1000)
+    assert plan.warnings == ("poster_time is not followed: what is published has no picture.",)
+
+
+def test_sounds_are_named_by_their_owner_in_the_job_and_its_manifests():
+    film = source(picture(), sound(2, "eng"), sound(2, "und", index=3))
+    wished = {"audio_languages": ["fr", "pt-BR"]}
+    named, plan = plan_wished(upload(), film, OUTPUTS, asked(languages="all"), wished)
+    assert [track.language for track in named.audio] == ["fra", "por"]
+    assert [(each.language, each.label) for each in plan.audio] == [("fra", "French"), ("por", "Portuguese")]
+    assert '"LanguageCode": "FRA"' in json.dumps(plan.streams) and plan.warnings == ()
+
+
+def test_wishes_that_cannot_be_followed_stand_among_the_warnings():
+    film = source(picture(), sound(2, "eng"), sound(2, "deu", index=3), seconds=10)
+    _, plan = plan_wished(
+        upload(), film, OUTPUTS, DEFAULT, {"audio_languages": ["en", "de", "fr"], "poster_at_ms": 10_000}
+    )
+    assert plan.warnings == (
+        'audio_languages: "fr" is for a track that is not there; the film has 2 sound tracks',
+        "poster_time 00:00:10 is not followed: the film ends at 00:00:10.",
+    )
+
+
+def test_a_wished_profile_that_does_not_fit_the_film_is_named_in_the_refusal():
+    with pytest.raises(SourceRejected) as refused:
+        plan_wished(upload(), source(picture()), OUTPUTS, PROFILES["audio"], {"profile": "audio"})
+    assert refused.value.code == "INPUT_NO_SOUND" and refused.value.evidence["profile"] == "audio"
+    assert refused.value.message.endswith('has no sound: 0 audio tracks; its JSON file asks for the profile "audio"')
+    assert refused.value.fix.endswith("Or ask for another profile, or for none, in the JSON file.")
+    with pytest.raises(SourceRejected) as plainly:
+        plan_wished(upload(), source(picture()), OUTPUTS, PROFILES["audio"], {})
+    assert "JSON" not in plainly.value.message + plainly.value.fix

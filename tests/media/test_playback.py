@@ -157,6 +157,24 @@ def test_asset_json_of_a_film_without_poster():
     assert playback.published(upload(), "t", {**VERIFIED, "poster": None}, (), "now")["poster"] is None
 
 
+def test_asset_json_says_what_the_films_owner_says_of_it():
+    wished = {"title": "t", "description": "Two.\nLines.", "language": "fr", "tags": ["a"], "publish": "now"}
+    made = playback.published(upload(), "t", VERIFIED, (), "now", wished=wished)
+    assert (made["description"], made["language"], made["tags"]) == ("Two.\nLines.", "fr", ["a"])
+    assert not {"publish", "wishes"} & made.keys(), "what is asked of us is nobody else's"
+    plain = playback.published(upload(), "t", VERIFIED, (), "now")
+    assert (plain["description"], plain["language"], plain["tags"]) == (None, None, [])
+
+
+def test_a_picture_beside_the_film_goes_before_a_captured_one_and_that_before_a_cover():
+    film = upload()
+    folder = f"v/{film.run}/"
+    pictures = {"cover": "cover.jpg", "own_poster": "poster-sidecar.png"}
+    assert playback.published(film, "t", VERIFIED, (), "now", **pictures)["poster"] == folder + "poster-sidecar.png"
+    del pictures["own_poster"]
+    assert playback.published(film, "t", VERIFIED, (), "now", **pictures)["poster"] == folder + "poster.0000001.jpg"
+
+
 def test_asset_json_of_sound_alone_has_no_size_and_its_cover_for_a_poster():
     film = upload()
     sound = {**VERIFIED, "poster": None, "audio_only": True, "renditions": []}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.media import profiles, wishes
 from pipeline.media.errors import SourceRejected
+from tests.media.films import picture, sound, source
 
 PROFILES = ("default", "download", "hevc-hdr")
 NAME = "My Film.json"
@@ -180,6 +181,50 @@ def test_any_bytes_are_read_or_refused_in_words(data):
         assert isinstance(read(data), dict)
     except SourceRejected as refused:
         assert refused.code == "INPUT_SIDECAR_WRONG"
+
+
+# What the wishes say of the film's sound ------------------------------------------------------------------------------
+
+
+def spoken(wished: dict, *languages: str) -> tuple[list[str], tuple[str, ...]]:
+    film = source(picture(), *(sound(2, language, index=number) for number, language in enumerate(languages, 2)))
+    named, told = wishes.heard(film, wished)
+    return [track.language for track in named.audio], told
+
+
+@pytest.mark.parametrize(
+    ("wished", "tracks", "named"),
+    [
+        ({}, ["eng", "und"], ["eng", "und"]),
+        ({"audio_languages": ["fr", "de"]}, ["eng", "und"], ["fra", "deu"]),
+        ({"audio_languages": ["und", "de"]}, ["eng", "und"], ["eng", "deu"]),
+        ({"audio_languages": ["fr"]}, ["eng", "ita"], ["fra", "ita"]),
+        ({"audio_languages": ["zh-Hant"]}, ["eng"], ["zho"]),
+        ({"audio_languages": ["cy"]}, ["eng"], ["cym"]),
+        ({"language": "fr"}, ["und", "und"], ["fra", "und"]),
+        ({"language": "fr"}, ["eng"], ["eng"]),
+        ({"language": "fr", "audio_languages": ["de"]}, ["und"], ["deu"]),
+        ({"language": "fr"}, [], []),
+    ],
+)
+def test_the_owner_names_the_languages_of_the_tracks(wished, tracks, named):
+    assert spoken(wished, *tracks) == (named, ())
+
+
+def test_a_language_for_a_track_that_is_not_there_is_told():
+    assert spoken({"audio_languages": ["fr", "de", "und", "it"]}, "eng")[1] == (
+        'audio_languages: "de", "it" is for a track that is not there; the film has 1 sound track',
+    )
+    assert spoken({"audio_languages": ["fr"]})[1] == (
+        'audio_languages: "fr" is for a track that is not there; the film has no sound track',
+    )
+
+
+def test_a_language_that_nobody_knows_by_two_letters_is_told_and_left_as_it_was():
+    assert spoken({"audio_languages": ["xx"]}, "eng") == (
+        ["eng"],
+        ('the language "xx" of a sound is not known; write its code of three letters',),
+    )
 
 
 # The schema says what the reader says ---------------------------------------------------------------------------------

@@ -312,10 +312,11 @@ def test_a_parallel_hands_out_its_branches_in_their_order():
         "streams.$": "$[0]",
         "download.$": "$[1]",
         "captions.$": "$[2]",
-        "cover.$": "$[3]",
+        "poster.$": "$[3]",
+        "cover.$": "$[4]",
     }
     starts = [branch["StartAt"] for branch in MACHINE["States"]["Transcode"]["Branches"]]
-    assert starts == ["Transcode streams", "Download wanted?", "Has captions?", "Sound alone?"]
+    assert starts == ["Transcode streams", "Download wanted?", "Has captions?", "Has poster?", "Sound alone?"]
 
 
 def test_every_message_to_the_team_can_be_told_apart_from_its_repetition():

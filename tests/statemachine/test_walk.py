@@ -102,6 +102,8 @@ def test_an_arrow_that_only_one_run_walks_is_missing_without_it(runs: dict[str, 
         "No download: the end",
         "Has captions?: Default -> No captions",
         "No captions: the end",
+        "Has poster?: Default -> No poster",
+        "No poster: the end",
         "Sound alone?: Default -> No cover",
         "No cover: the end",
     }

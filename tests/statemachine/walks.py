@@ -30,6 +30,7 @@ ANSWERS: dict[str, Any] = {
     "Ingest upload": {
         "title": "Film",
         "captions": [{"key": "uploads/film.en.srt", "language": "en"}],
+        "poster": "uploads/film.jpg",
         "wishes": {"publish": "hold"},
     },
     "Probe source": {"duration_ms": 10_000, "video": None},
@@ -65,7 +66,7 @@ class Walk:
 def _walks() -> Iterator[Walk]:
     yield Walk("sound with download, captions and cover is released, approved and published", "Published")
     plain = {
-        "Ingest upload": {"captions": [], "wishes": {}},
+        "Ingest upload": {"captions": [], "poster": None, "wishes": {}},
         "Probe source": {"video": {"codec": "AVC"}},
         "Plan renditions": {"download": None, "budget": "unlimited"},
     }
