@@ -229,7 +229,8 @@ def _playback(asset: Item, found: Mapping[str, Item], delivery_url: str, asset_i
 def _about_the_film(known: Mapping[str, Any]) -> dict[str, Any]:
     """What was found, what was changed, what was made; each as soon as it is known."""
     asset, source, plan, verified = (known.get(name) or {} for name in ("asset", "source", "plan", "verified"))
-    warnings = [*asset.get("warnings", []), *source.get("warnings", []), *plan.get("warnings", [])]
+    poster = (known.get("outputs") or {}).get("poster") or {}
+    warnings = [line for part in (asset, poster, source, plan) for line in part.get("warnings", [])]
     return {
         "duration_ms": verified.get("duration_ms") or source.get("duration_ms"),
         "found": found_in(source) if source else None,

@@ -31,6 +31,7 @@ _FILM_SUFFIXES = frozenset(
 )
 #: What one film's receipt says of files that are not used; a name may have 1,024 bytes, a state 256 KiB.
 _MOST_WARNINGS = 8
+_LONGEST_NAME = 120
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,8 +201,8 @@ def _forms(base: str) -> list[str]:
 
 
 def _ambiguous(sidecar: str, films: tuple[str, ...]) -> str:
-    name = keys.file_name(sidecar)
-    named = [keys.file_name(film) for film in films]
+    name = _named(sidecar)
+    named = [_named(film) for film in films]
     whole = [_explicit(sidecar, film) for film in films if keys.stem(film) != film]
     cure = f"name it {' or '.join(whole[:2])}" if whole else "rename one of the films"
     most = f"{', '.join(named[:-1])} or {named[-1]}" if len(named) <= 3 else f"{', '.join(named[:3])} or others"
@@ -211,11 +212,11 @@ def _ambiguous(sidecar: str, films: tuple[str, ...]) -> str:
 def _explicit(sidecar: str, film: str) -> str:
     """The sidecar's name with the film's whole name in it."""
     base = next(base for base in _bases(sidecar) if len(_composed(base)) == _base_of(sidecar, film))
-    return f"{keys.file_name(film)}{sidecar[len(base) :]}"
+    return f"{_named(film)}{sidecar[len(base) :]}"
 
 
 def _spare(used: str, spare: str) -> str:
-    one, other = keys.file_name(used), keys.file_name(spare)
+    one, other = _named(used), _named(spare)
     what = "poster" if _is(used, POSTER_SUFFIXES) else "JSON file"
     return f"{other} is not used, because {one} is; keep one {what} beside the film"
 
@@ -231,10 +232,16 @@ def _misnamed(key: str, film: str, films: list[str]) -> list[str]:
     words = _composed(key)[len(stem) :].split(".")[:-1]
     odd = next((word for word in words if not keys.caption_words(f"{word}.srt")), None)
     why = f"{odd!r} is neither a language nor forced, sdh or cc" if odd else "more than one language is in its name"
-    return [f"{keys.file_name(key)} is not used: {why}; name captions like {keys.file_name(stem)}en.srt"]
+    return [f"{_named(key)} is not used: {why}; name captions like {_named(stem)}en.srt"]
 
 
 def _first(warnings: list[str]) -> tuple[str, ...]:
     more = len(warnings) - _MOST_WARNINGS
     told = [f"and {more} more files beside the film are not used"] if more > 0 else []
     return (*warnings[:_MOST_WARNINGS], *told)
+
+
+def _named(key: str) -> str:
+    """A file's name as a sentence can hold it."""
+    name = keys.file_name(key)
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME // 2]}\u2026{name[-_LONGEST_NAME // 2 :]}"

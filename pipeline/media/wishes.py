@@ -187,7 +187,7 @@ def _fields(profiles: Collection[str]) -> Mapping[str, _Field]:
     return {
         "title": _Field("What viewers read above the film. Without it: the file's name.", _Text(200), "My Film"),
         "description": _Field(
-            "What viewers read below the title. May have several lines.", _Text(4000, lines=True), "Two friends."
+            "What viewers read below the title. May have several lines.", _Text(2000, lines=True), "Two friends."
         ),
         "language": _Field(
             "The film's language, a tag of BCP 47. Also that of its first sound, where the film does not say.",

@@ -30,15 +30,21 @@ def largest(table, monkeypatch):
     film = put(f"{LONGEST}.mov")
     for language in LANGUAGES[:50]:
         put(f"{LONGEST}.{language}.srt", BROKEN_CUES.encode())
+    words = {"title": "\U0001f3ac" * 200, "description": "\U0001f3ac" * 2000, "tags": [f"{n:060}" for n in range(30)]}
+    put(f"{LONGEST}.json", json.dumps(words).encode())
+    put(f"{LONGEST}.jpg")
+    for number in range(12):
+        put(f"{LONGEST}.part{number}.srt")
     state = run(film, "playback")
     for part, name in (("plan", "rungs"), ("verified", "renditions")):
         state[part][name] = list(itertools.islice(itertools.cycle(state[part][name]), 40))
     return state
 
 
-def test_forty_renditions_32_audio_tracks_and_the_longest_names_fit_four_times(largest):
+def test_forty_renditions_32_audio_tracks_the_longest_names_and_wishes_fit(largest):
     assert len(largest["source"]["audio"]) == 32 and len(largest["verified"]["renditions"]) == 40
-    assert len(json.dumps(largest, ensure_ascii=False).encode()) < LIMIT / 2
+    assert len(json.dumps(largest, ensure_ascii=False).encode()) < 0.6 * LIMIT
+    assert len(largest["asset"]["warnings"]) == 9 and len(largest["asset"]["wishes"]["description"]) == 2000
     assert len(json.dumps(largest)) < LIMIT, "even with every letter escaped"
 
 

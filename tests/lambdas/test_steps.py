@@ -552,6 +552,8 @@ def test_a_picture_that_is_none_leaves_the_captured_poster_and_a_warning(table, 
     assert asset_json(film)["poster"] == f"v/{film.run}/poster.0000001.jpg"
     (warning,) = state["outputs"]["poster"]["warnings"]
     assert warning.endswith("is not used as the poster: it begins neither as JPEG nor as PNG; save it as JPEG or PNG")
+    report(state, None)
+    assert stored(BUCKET, f"receipts/{KEY.removeprefix('uploads/')}.json")["warnings"] == [warning]
 
 
 def test_sidecars_that_go_between_listing_and_reading_are_not_there(table, monkeypatch):
