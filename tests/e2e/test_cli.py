@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -92,7 +95,7 @@ def up(home: Path):
     """`vod up`, running; its process."""
     # A process group of its own, as a terminal gives it: Ctrl-C reaches everybody in it.
     process = subprocess.Popen(
-        [*VOD, "up", *PORTS],
+        [*VOD, "up", *PORTS, "--console-port", "0"],
         cwd=home,
         env=_environment(home),
         stdout=subprocess.PIPE,
@@ -106,11 +109,37 @@ def up(home: Path):
     process.wait()
 
 
-def test_vod_run_uses_the_stack_that_vod_up_keeps(home: Path, film_folder: Path, up: subprocess.Popen):
+def test_vod_run_and_vod_console_use_the_stack_that_vod_up_keeps(home: Path, film_folder: Path, up: subprocess.Popen):
     film = str(films.plain(film_folder, 2))
     first, second = (json.loads(_vod(home, "run", film, "--json").stdout) for _ in range(2))
     assert first["status"] == second["status"] == "published"
     assert first["playback_url"] == second["playback_url"] and first["version"] != second["version"]
+    with _console(home) as url:
+        shown = _read(f"{url}/api/executions")
+        assert [one["version"] for one in shown["executions"]] == [second["version"], first["version"]]
+        assert shown == _read(f"{_said(home)['console_url']}/api/executions")
+        assert _read(f"{url}/api/place")["can_write"] is True
+    assert not _listens(int(url.rsplit(":", 1)[1]))
+
+
+@contextlib.contextmanager
+def _console(home: Path) -> Iterator[str]:
+    """`vod console`, running; its address."""
+    argv = [*VOD, "console", "--port", "0"]
+    process = subprocess.Popen(argv, cwd=home, env=_environment(home), stdout=subprocess.PIPE, text=True)
+    try:
+        (url,) = re.findall(r"http://\S+(?=;)", process.stdout.readline())
+        yield url
+        process.terminate()
+        assert process.wait(20) == 128 + signal.SIGTERM
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _read(url: str) -> dict:
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        return json.loads(answer.read())
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -127,7 +156,7 @@ def test_nothing_is_left_however_it_ends(home: Path, film_folder: Path, up: subp
         busy.terminate()
         busy.wait(30)
     _wait_for(lambda: not [pid for pid in family if pid != up.pid and Path(f"/proc/{pid}/cmdline").exists()])
-    for url in (said["endpoint_url"], said["delivery_url"]):
+    for url in (said["endpoint_url"], said["delivery_url"], said["console_url"]):
         assert not _listens(int(url.rsplit(":", 1)[1]))
 
 
