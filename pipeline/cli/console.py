@@ -48,7 +48,6 @@ def served(world: World, port: int | None = None, write: bool = False) -> Iterat
         stack=world.name,
         place=place(world),
         sources_bucket=world.outputs["SourcesBucket"],
-        delivery_url=world.delivery_url,
         endpoint="local" if world.endpoint_url or "AWS_ENDPOINT_URL" in os.environ else None,
         may_write=may_write(world, write),
         by=f"{_user()} (console)",

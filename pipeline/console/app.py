@@ -226,7 +226,7 @@ class Guarded:
     def _dress(self) -> dict[str, str]:
         """The bucket's origin follows from region and credentials; without them pages can still say what is wrong."""
         with self._lock:
-            delivery = (_origin(self._here.delivery_url),)
+            delivery = (_origin(self._here.place.delivery_url),)
             try:
                 self._headers = guard.headers((uploads.origin(self._here.sources_bucket),), delivery)
             except Exception as error:

@@ -102,7 +102,7 @@ class Executions:
     def _links(self, name: str, asset_id: str, items: Mapping[str, Any]) -> dict[str, str | None]:
         plays = bool(items.get(ASSET, {}).get("current"))
         arn = executions.arn_of(name, self._here.place.state_machine_arn)
-        delivery = self._here.delivery_url
+        delivery = self._here.place.delivery_url
         return {
             "player": playback.playback_url(delivery, asset_id) if plays else None,
             "asset_json": playback.manifest_url(delivery, asset_id, "asset.json") if plays else None,

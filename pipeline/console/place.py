@@ -18,7 +18,6 @@ class Here:
     stack: str
     place: Place
     sources_bucket: str
-    delivery_url: str
     endpoint: str | None
     may_write: bool
     by: str
@@ -31,7 +30,7 @@ class Here:
             "account": account,
             "endpoint": self.endpoint,
             "can_write": self.may_write,
-            "delivery_url": self.delivery_url,
+            "delivery_url": self.place.delivery_url,
             "sources_bucket": self.sources_bucket,
             "state_machine_arn": self.place.state_machine_arn,
         }

@@ -449,4 +449,5 @@ def as_markdown() -> str:
 def _default(value: Any) -> str:
     if value == "" or value == ():
         return "not used"
-    return f"`{str(value).lower()}`"
+    text = ",".join(value) if isinstance(value, tuple) else str(value).lower()
+    return f"`{text}`"

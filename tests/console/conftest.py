@@ -21,10 +21,10 @@ from pipeline.console.place import Here
 from tests.aws.world import MACHINE_ARN, QUEUE_ARN, TABLE, furnish, moto_in_place
 from tests.media.films import BUCKET, OUTPUTS
 
-ORIGIN = "http://127.0.0.1:8090"
+ORIGIN, DELIVERY = "http://127.0.0.1:8090", "https://films.example"
 AT = datetime.datetime(2026, 11, 1, 12, tzinfo=datetime.UTC)
 MACHINE = {"StartAt": "Probe source", "States": {"Probe source": {"Type": "Task", "End": True}}}
-PLACE = Place(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN)
+PLACE = Place(TABLE, OUTPUTS, MACHINE_ARN, QUEUE_ARN, DELIVERY)
 
 
 class Client:
@@ -103,7 +103,7 @@ def open_console(table: AssetTable, steps: Steps) -> Callable[..., Client]:
     """A console's client; `write`, and where it looks, as the caller says."""
 
     def opened(write: bool = True, endpoint: str | None = "local") -> Client:
-        here = Here("Vod", PLACE, BUCKET, "https://films.example", endpoint, write, "somebody")
+        here = Here("Vod", PLACE, BUCKET, endpoint, write, "somebody")
         return Client(application(here, ORIGIN))
 
     return opened
