@@ -20,7 +20,7 @@ def test_the_translated_ladder_is_a_profile():
     """Beside those of the repository, as somebody would paste it."""
     text = (ROOT / "profiles.toml").read_text() + "\n" + block("toml")
     before = profiles.parse(text)["as-before"]
-    assert [(box.name, box.max_kbps) for box in before.boxes["h264"]] == [
+    assert [(box.name, box.max_bitrate_bps // 1000) for box in before.boxes["h264"]] == [
         ("1080p", 8500),
         ("720p", 6000),
         ("540p", 3500),
@@ -37,8 +37,6 @@ def test_the_translated_metadata_file_is_read_as_it_stands():
 def test_every_field_of_ours_that_the_page_names_is_one():
     ours = set(wishes.schema(tuple(profiles.load()))["properties"])
     table = PAGE.split("### 3.")[1].split("### 4.")[0]
-    column = [
-        line.split("|")[2] for line in table.splitlines() if line.startswith("| `") or line.startswith("| fields")
-    ]
+    column = [line.split("|")[2] for line in table.splitlines() if line.startswith(("| `", "| fields"))]
     named = {word for cell in column for word in re.findall(r"`([a-z_]+)`", cell)} - {"archive_sources"}
     assert named and named <= ours
