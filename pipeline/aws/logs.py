@@ -72,6 +72,8 @@ def upload_in(event: Any) -> Upload | None:
 
 def _install() -> None:
     """Once a process: records are made by a factory, so that a line of any logger carries the fields."""
+    # At INFO botocore tells in every new process where it found credentials and endpoints.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
     make = logging.getLogRecordFactory()
     if getattr(make, "carries_fields", False):
         return
