@@ -229,7 +229,8 @@ def _add_operations(commands: Any) -> None:
         "send dead letters once more, and what was lost without leaving one",
         "again",
     )
-    replay.add_argument("queue", nargs="?", default="all", choices=["uploads", "jobs", "record", "sweep", "all"])
+    queues = ["uploads", "jobs", "record", "sweep", "all"]
+    replay.add_argument("queue", nargs="?", default="all", choices=queues, help="whose dead letters (default: all)")
     _add_window(replay, "also uploads that came from then on and never started, and jobs whose end nobody heard: ")
     replay.add_argument("--no-letters", action="store_true", help="with --since: leave dead letters where they are")
     replay.add_argument("--dry-run", action="store_true", help="say what would be sent, and send nothing")
@@ -287,7 +288,7 @@ def _add_life(commands: Any) -> None:
     sign = about_an_asset("sign", "let somebody watch a private film: a link to the page, and cookies")
     sign.add_argument("--minutes", type=int, default=60, metavar="N", help="for how long (default 60)")
     keys = commands.add_parser("keys", help="make a key pair for private playback")
-    keys.add_argument("action", choices=["new"])
+    keys.add_argument("action", choices=["new"], help="what to do")
     keys.add_argument("name", metavar="NAME", help="what to call the files")
     keys.add_argument(
         "--folder", type=Path, metavar="DIR", default=Path("keys"), help="where to write them (default: keys)"
