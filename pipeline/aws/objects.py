@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -99,15 +100,16 @@ def replace(
     body: str | bytes,
     content_type: str,
     etag: str | None,
-    metadata: dict[str, str] | None = None,
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Write only over what was read: If-Match, or If-None-Match where nothing was there. Raises PointerContended.
+
+    more: further parameters of PutObject, as Metadata and CacheControl.
 
     S3 User Guide, "How to prevent object overwrites with conditional writes": 412 when the object changed, 409 when
     another conditional write is under way.
     """
     condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
-    more = {"Metadata": metadata} if metadata else {}
     try:
         client("s3").put_object(
             Bucket=bucket, Key=key, Body=_bytes(body), ContentType=content_type, **condition, **more

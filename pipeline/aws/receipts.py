@@ -75,8 +75,8 @@ def _write(table: AssetTable, bucket: str, delivery_url: str, which: Upload | st
     texts = _texts({**made, "updated_at": now()}) if stale else {}
     for ending in stale:
         etag = (there[ending] or {}).get("ETag")
-        metadata = {_SAYS: says[ending]}
-        objects.replace(bucket, receipt_key(key, ending), texts[ending], _TYPES[ending], etag, metadata)
+        more = {"Metadata": {_SAYS: says[ending]}, "CacheControl": "no-cache"}
+        objects.replace(bucket, receipt_key(key, ending), texts[ending], _TYPES[ending], etag, more)
     return [receipt_key(key, ending) for ending in stale]
 
 

@@ -56,6 +56,8 @@ def receipt(items: Iterable[Item], delivery_url: str, upload: Upload | None = No
         "deduplication_id": _deduplication_id(status, newest, this, known),
         "percent": _percent(status, known, job),
         "waits": _waits(newest, this.asset_id) if status in ("waiting", "held") else None,
+        "approval": known.get("approval"),
+        "release": known.get("release"),
         "error": newest.get("error"),
         "error_page": _page_of(newest.get("error")),
         "plays": asset.get("current"),
@@ -124,14 +126,10 @@ def _is_playing(version: Item, asset: Item) -> bool:
 def _state(status: str, version: Item, asset: Item, known: Mapping[str, Any], job: Item) -> str:
     """Where the upload stands, in a sentence or two for somebody who knows the film and not the pipeline."""
     said = _SENTENCES.get(status) or _under_way(known, job)
-    if status in ("waiting", "held"):
-        said = (version.get("waits") or {}).get("message") or said
-    elif status in ("rejected", "failed", "superseded") and version.get("error"):
-        said = f"{said} {_sentence(version['error']['message'])}"
-    elif status == "published" and not _is_playing(version, asset):
+    if status == "published" and not _is_playing(version, asset):
         said = "It was published. Another version plays in its place now."
     elif status == "published" and version.get("error"):
-        said = f"{said} Something that came after it did not work: {_sentence(version['error']['message'])}"
+        said = f"{said} Something that came after it did not work."
     playing = asset.get("current")
     if playing and status not in ("published", DELETED) and playing["version"] != version["upload"]["version"]:
         said += " An earlier version plays meanwhile."
@@ -153,10 +151,6 @@ _SENTENCES = {
 }
 
 
-def _sentence(message: str) -> str:
-    return message if message.endswith((".", "!", "?")) else f"{message}."
-
-
 def _under_way(known: Mapping[str, Any], job: Item) -> str:
     """Of a version that is being transcoded: what is done with it now."""
     if (known.get("asset") or {}).get("base"):
@@ -168,7 +162,7 @@ def _under_way(known: Mapping[str, Any], job: Item) -> str:
     if job.get("status") == "COMPLETE":
         return "It is encoded, and is being checked."
     if job.get("status") == "PROGRESSING":
-        return f"It is being encoded: {int(job.get('percent') or 0)} % are done."
+        return f"It is being encoded: {int(job.get('percent') or 0)} %."
     return "It waits for its turn to be encoded."
 
 

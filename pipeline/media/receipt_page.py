@@ -12,6 +12,7 @@ import base64
 import hashlib
 import html
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -92,7 +93,8 @@ code{background:var(--gone-bg);border-radius:5px;padding:.1rem .35rem}
 pre{margin:0;white-space:pre-wrap}
 footer{color:var(--soft);font-size:.85rem;padding:0 .3rem}
 @media (max-width:40rem){.top.pictured{grid-template-columns:minmax(0,1fr)}
-dl{grid-template-columns:minmax(0,1fr);gap:0}dt{margin-top:.5rem;font-size:.85rem}}
+dl{grid-template-columns:minmax(0,1fr);gap:0}dt{margin-top:.5rem;font-size:.85rem}
+.spare{display:none}table{font-size:.9rem}th,td{padding-right:.6rem}}
 @media print{body{background:#fff}.card{break-inside:avoid}}
 """
 
@@ -164,7 +166,8 @@ def _top(receipt: Mapping[str, Any]) -> str:
     known = percent is not None
     progress = f'<progress max="100" value="{percent}" aria-label="encoded">{percent} %</progress>' if known else ""
     since = f'<p class="soft">since {_time(receipt["since"])}</p>' if receipt.get("since") else ""
-    play = f'<a class="play" href="{_text(link)}" rel="noopener">Watch</a>' if link else ""
+    watch = "Watch" if (receipt.get("plays") or {}).get("version") == receipt["version"] else "Watch what plays now"
+    play = _button(link, watch)
     description = (receipt.get("wishes") or {}).get("description")
     return "".join(
         [
@@ -177,13 +180,24 @@ def _top(receipt: Mapping[str, Any]) -> str:
     )
 
 
+def _button(link: str | None, said: str) -> str:
+    """A link to where films are watched, and to nowhere else: no scheme that a browser would run."""
+    if not link or urlsplit(link).scheme not in ("https", "http"):
+        return ""
+    return f'<a class="play" href="{_text(link)}" rel="noopener">{_text(said)}</a>'
+
+
 def _badge(receipt: Mapping[str, Any]) -> tuple[str, str]:
     word, colour = _BADGES.get(receipt["status"], (receipt["status"], "gone"))
-    if receipt["status"] == "transcoding" and receipt.get("percent") is not None:
-        return f"Encoding, {receipt['percent']} %", colour
-    if receipt["status"] == "published" and (receipt.get("plays") or {}).get("version") != receipt["version"]:
-        return "Published, not playing", "gone"
-    return word, colour
+    percent = receipt.get("percent")
+    if percent is not None:
+        return f"Encoding, {percent} %" if percent < 100 else "Being checked", colour
+    return ("Published, not playing", "gone") if _is_aside(receipt) else (word, colour)
+
+
+def _is_aside(receipt: Mapping[str, Any]) -> bool:
+    """Whether it was published, and something else plays now."""
+    return receipt["status"] == "published" and (receipt.get("plays") or {}).get("version") != receipt["version"]
 
 
 def _poster(receipt: Mapping[str, Any]) -> str | None:
@@ -215,11 +229,18 @@ def _waits(receipt: Mapping[str, Any]) -> str:
     waits = receipt.get("waits")
     if not waits:
         return ""
-    who = f"<p>Goes on when {_own(waits['by'])} releases it:</p>" if waits.get("by") else ""
-    command = f"<p><code>{_text(waits['command'])}</code></p>" if waits.get("command") else ""
-    since = f'<p class="soft">waiting since {_time(waits["since"])}</p>' if waits.get("since") else ""
-    said = f"<p>{_own(waits['message'])}</p>" if waits.get("message") else ""
-    return f'<section class="card notice wait"><h2>What it waits for</h2>{said}{who}{command}{since}</section>'
+    message, preview, end = (waits.get(name) for name in ("message", "preview_url", "until"))
+    facts = [
+        ("Who lets it go on", _own(waits["by"]) if waits.get("by") else ""),
+        ("With", f"<code>{_text(waits['command'])}</code>" if waits.get("command") else ""),
+        ("Since", _time(waits["since"]) if waits.get("since") else ""),
+        ("At the longest until", _time(end) if end else ""),
+    ]
+    link = _button(preview, "Watch it before")
+    return (
+        '<section class="card notice wait"><h2>What it waits for</h2>'
+        f"{f'<p>{_with_commands(message)}</p>' if message else ''}{_facts(_said(facts))}{link}</section>"
+    )
 
 
 def _deleted(receipt: Mapping[str, Any]) -> str:
@@ -249,7 +270,14 @@ def _film(receipt: Mapping[str, Any]) -> str:
         ("Language", _own(bcp47.label(wishes["language"])) if wishes.get("language") else ""),
         ("Tags", _own(", ".join(map(str, wishes["tags"]))) if wishes.get("tags") else ""),
     ]
-    return f'<section class="card"><h2>The film</h2>{_facts([(name, said) for name, said in facts if said])}</section>'
+    for word, name in (("Approved", "approval"), ("Released", "release")):
+        facts.append((word, _decision(receipt[name]) if receipt.get(name) else ""))
+    return f'<section class="card"><h2>The film</h2>{_facts(_said(facts))}</section>'
+
+
+def _decision(decided: Mapping[str, Any]) -> str:
+    note = f": {_own(decided['note'])}" if decided.get("note") else ""
+    return f"by {_own(decided['by'])}, {_time(decided['at'])}{note}"
 
 
 def _sound(track: Mapping[str, Any]) -> str:
@@ -272,7 +300,9 @@ def _renditions(receipt: Mapping[str, Any]) -> str:
             )
             for each in made
         ]
-        return _table("What viewers get", heads, rows, numbers=4)
+        shown = {"published": "What viewers get", "held": "What viewers will get", "transcoding": "What viewers get"}
+        title = "What was made" if _is_aside(receipt) else shown.get(receipt["status"], "What was made")
+        return _table(title, heads, rows, numbers=4, spare=2)
     rows = [
         (
             each["name"],
@@ -282,7 +312,7 @@ def _renditions(receipt: Mapping[str, Any]) -> str:
         )
         for each in planned or []
     ]
-    return _table("What is planned", ("Rendition", "Size", "Frames", "Bitrate"), rows, numbers=3)
+    return _table("What is planned", ("Rendition", "Size", "Frames", "Bitrate"), rows, numbers=3, spare=2)
 
 
 def _captions(receipt: Mapping[str, Any]) -> str:
@@ -354,19 +384,28 @@ def _items(lines: Iterable[str]) -> str:
     return f"<ul>{items}</ul>" if items else ""
 
 
+def _said(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those of which something is known."""
+    return [(name, said) for name, said in rows if said]
+
+
 def _facts(rows: Iterable[tuple[str, str]]) -> str:
     """Pairs of a name, which is text, and what is said of it, which is HTML."""
     items = "".join(f"<dt>{_own(name)}</dt><dd>{said}</dd>" for name, said in rows)
     return f"<dl>{items}</dl>" if items else ""
 
 
-def _table(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]], numbers: int, more: str = "") -> str:
-    """numbers: from which column on cells stand at the right; cells are text, or a <time>."""
+def _table(
+    title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]], numbers: int, spare: int = -1, more: str = ""
+) -> str:
+    """numbers: from which column on cells stand at the right; spare: the column that a phone has no room for. Cells are
+    text, or a <time>."""
     if not rows:
         return ""
+    kinds = {spare: ' class="spare"', **{index: ' class="n"' for index in range(numbers, len(heads))}}
 
     def line(tag: str, cells: Iterable[str]) -> str:
-        classes = (' class="n"' if index >= numbers else "" for index in range(len(heads)))
+        classes = (kinds.get(index, "") for index in range(len(heads)))
         row = zip(cells, classes, strict=True)
         return "<tr>" + "".join(f"<{tag}{kind}>{_cell(cell)}</{tag}>" for cell, kind in row) + "</tr>"
 
@@ -412,6 +451,11 @@ def _bitrate(bits: int) -> str:
 def _own(text: Any) -> str:
     """Other people's words, which may be written from right to left: whatever they hold stays among themselves."""
     return f"<bdi>{_text(text)}</bdi>"
+
+
+def _with_commands(text: str) -> str:
+    """What stands between backticks is a command."""
+    return re.sub("`([^`<>]+)`", r"<code>\1</code>", _own(text[:1].upper() + text[1:]))
 
 
 def _text(text: Any) -> str:
