@@ -13,7 +13,7 @@ import { ago, at, duration, exactly, executionWords, money, pathOf, percent, run
 
 const ENDED_MS = 10_000; // an execution that has ended can still be retried by somebody else
 const VIEWS = [["graph", "Graph"], ["timeline", "Timeline"], ["events", "Events"]];
-const LINKS = [["player", "Watch"], ["asset_json", "asset.json"], ["receipt", "Receipt"], ["aws_console", "AWS console"]];
+const LINKS = [["player", "Watch"], ["preview", "Preview"], ["asset_json", "asset.json"], ["receipt", "Receipt"], ["aws_console", "AWS console"]];
 
 export function openExecution(root, app, first) {
   const name = first.get("execution");

@@ -11,8 +11,11 @@ import collections
 import threading
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from pipeline.aws.clients import client
 from pipeline.aws.executions import find
+from pipeline.aws.faults import is_passing
 
 KEPT = 16
 _PAGE, _NEWS = 1000, 100
@@ -74,7 +77,12 @@ class Descriptions:
             runs = known[2] is not None and known[2]["status"] == "RUNNING"
             if not runs or now - known[1] < self.RUNNING_SECONDS:
                 return known[2]
-        described = find(arn)
+        try:
+            described = find(arn)
+        except (ClientError, BotoCoreError) as error:
+            if not is_passing(error):
+                raise
+            return known[2] if known else None  # a list without one film's end is better than no list
         if len(self._known) > 10_000:
             self._known.clear()
         self._known[arn] = (changed, now, described)

@@ -89,11 +89,10 @@ class Executions:
     def receipt_url(self, name: str) -> str:
         """Where the film's receipt can be read for a few minutes: for people, or else for programs."""
         version = self._items(name).get(f"version#{_parts(name)['version']}", {})
-        bucket, key = self._here.sources_bucket, keys.receipt_key(version.get("film", ""))
-        page = f"{key.removesuffix('.json')}.html"
-        for each in (page, key):
-            if version and objects.head_object(bucket, each):
-                return uploads.download_url(bucket, each)
+        for ending in (".html", ".json"):
+            key = keys.receipt_key(version.get("film", ""), ending)
+            if version and objects.head_object(self._here.sources_bucket, key):
+                return uploads.download_url(self._here.sources_bucket, key)
         raise NothingByThatName(f"{name} has no receipt yet")
 
     def _items(self, name: str) -> dict[str, dict[str, Any]]:

@@ -101,14 +101,26 @@ def test_an_execution_that_has_ended_is_described_once(monkeypatch):
     assert asked.count("ended") == 2
 
 
-def test_a_refusal_is_not_remembered(monkeypatch):
-    def refuse(arn):
-        raise refusal("DescribeExecution", "ThrottlingException")
+def test_a_passing_fault_leaves_what_is_known_and_is_not_remembered(monkeypatch):
+    answers = iter(
+        [{"status": "RUNNING"}, refusal("DescribeExecution", "ThrottlingException"), {"status": "SUCCEEDED"}]
+    )
 
+    def find(arn):
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(histories, "find", find)
     known = Descriptions()
-    with monkeypatch.context() as broken:
-        broken.setattr(histories, "find", refuse)
-        with pytest.raises(Exception, match="ThrottlingException"):
-            known.of(ARN, "t", 0)
-    monkeypatch.setattr(histories, "find", lambda arn: {"status": "RUNNING"})
-    assert known.of(ARN, "t", 0) == {"status": "RUNNING"}
+    assert [known.of(ARN, "t", now)["status"] for now in (0, 11, 12)] == ["RUNNING", "RUNNING", "SUCCEEDED"]
+
+
+def test_a_refusal_is_told(monkeypatch):
+    def refuse(arn):
+        raise refusal("DescribeExecution", "AccessDeniedException")
+
+    monkeypatch.setattr(histories, "find", refuse)
+    with pytest.raises(Exception, match="AccessDenied"):
+        Descriptions().of(ARN, "t", 0)

@@ -70,6 +70,37 @@ def test_a_poll_that_brings_nothing_new_has_no_body(console, running):
     assert other.status_code == 200
 
 
+def test_a_poll_asks_aws_for_little(console, table, steps, monkeypatch):
+    """One Query while nothing goes on, whatever the number of films; one batch more for encodes that are shown."""
+    monkeypatch.setattr("pipeline.aws.listing.FRESH_SECONDS", 0)
+    monkeypatch.setattr("pipeline.aws.listing._SHARE", 0)
+    for number in range(60):
+        film = upload(key=f"uploads/{number}.mov")
+        table.register(film)
+        table.mark(film, "rejected")
+        steps.begin(film.execution_name, [], status="SUCCEEDED", stopDate=AT)
+    assert len(console.get("/api/executions").json()["executions"]) == 50
+    asked = []
+    monkeypatch.setattr("pipeline.aws.histories.find", lambda arn: asked.append("DescribeExecution"))
+    clients.client("dynamodb").meta.events.register(
+        "before-call", lambda model, **more: asked.append(model.name), unique_id="counted"
+    )
+    try:
+        assert console.get("/api/executions").status_code == 200
+        assert asked == ["Query"]
+        asked.clear()
+        table.mark(film, "transcoding")
+        asked.clear()
+        steps.begin(film.execution_name, [])
+        console.get("/api/executions")
+        assert sorted(asked) == ["BatchGetItem", "BatchGetItem", "DescribeExecution", "Query"]  # and its title
+        asked.clear()
+        console.get("/api/executions")
+        assert sorted(asked) == ["BatchGetItem", "Query"]
+    finally:
+        clients.client("dynamodb").meta.events.unregister("before-call", unique_id="counted")
+
+
 def test_an_execution_is_told_with_its_states_jobs_and_links(console, running):
     told = console.get(f"/api/executions/{NAME}").json()
     (state,) = told["states"]
