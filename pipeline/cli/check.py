@@ -4,15 +4,17 @@ In: files, and a profile's name. Out: for each film a verdict, with what would b
 what encoding would cost; exit status 0 when all would be taken, 3 when some would be rejected, 1 when the planner knew
 no plan. What can go wrong: `NoSuchProfile`, and what films.py says of a path.
 
-The rules are the pipeline's own functions: `require_bytes` of Ingest, the local Probe and `Source.from_probe`, the
-planner's `plan_for`, the captions' `parse`. Probe reads a file's headers and first pictures: damage in the middle is
-found when the film is encoded, and an answer here does not promise that there is none.
+The rules are the pipeline's own functions: `require_bytes` and `asset_part` of Ingest, for which the film's folder
+stands for the bucket, the local Probe and `Source.from_probe`, the planner's `plan_wished`, the captions' `parse`.
+Probe reads a file's headers and first pictures: damage in the middle is found when the film is encoded, and an answer
+here does not promise that there is none.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from rich.text import Text
 from pipeline.cli.films import Film, films_from
 from pipeline.cli.lines import printable, rendition_line, sound_line, source_line
 from pipeline.local.mediaconvert.probe import ProbeRefused, probe_file
-from pipeline.media import captions, errors, job, keys, price, profiles
+from pipeline.media import arrival, captions, errors, job, keys, poster, price, profiles, wishes
 from pipeline.media.asset import Upload
 from pipeline.media.changes import changes
 from pipeline.media.source import Source, require_bytes, unreadable
@@ -65,33 +67,48 @@ def _profile(name: str) -> profiles.Profile:
 
 
 def report_on(film: Film, profile: profiles.Profile) -> dict[str, Any]:
-    """{file, key, title, profile, verdict, error}, and for a film that would be taken {source, renditions, audio,
-    captions, thumbnails, download, changes, warnings, price}. What each holds is what the state of an execution holds.
+    """{file, key, title, profile, verdict, error}, and for a film that would be taken {wishes, source, renditions,
+    audio, captions, poster, thumbnails, download, changes, warnings, price}. What each holds is what the state of an
+    execution holds. profile: of films that do not ask for another.
     """
     head = {"file": str(film.path), "key": film.key, "title": keys.title(film.key), "profile": profile.name}
     upload = _upload(film)
     try:
         require_bytes(upload.key, upload.size)
-        source = Source.from_probe(_probe(film.path, upload.url), keys.file_name(upload.key))
-        plan = job.plan_for(upload, source, _OUTPUTS, profile)
+        asset = arrival.asset_part(film.key, film.around, partial(_start, film), tuple(profiles.load()))
+        wished = asset["wishes"]
+        profile = profiles.load().get(wished.get("profile"), profile)
+        head |= {"title": asset["title"], "profile": profile.name}
+        probed = Source.from_probe(_probe(film.path, upload.url), keys.file_name(upload.key))
+        source, plan = job.plan_wished(upload, probed, _OUTPUTS, profile, wished)
     except errors.SourceRejected as error:
         return {**head, "verdict": REJECTED, "error": error.as_dict()}
     except errors.VodError as error:
         return {**head, "verdict": NO_PLAN, "error": error.as_dict()}
     planned = plan.as_state()
-    sidecars = [_caption(path, key, film.key, source.duration_ms) for path, key in film.sidecars]
+    tracks = [_caption(film, sidecar, source.duration_ms) for sidecar in asset["captions"]]
+    shown = _poster(film, asset["poster"]) if asset["poster"] else {"warnings": []}
     return {
         **head,
         "verdict": OK,
         "error": None,
+        "wishes": wished,
         "source": source.as_state(),
         "renditions": planned["rungs"],
         "audio": planned["audio"],
-        "captions": [*planned["captions"], *sidecars[: captions.MOST_SIDECARS]],
+        "captions": [*planned["captions"], *tracks],
+        "poster": shown if "path" in shown else None,
         "thumbnails": planned["thumbnails"],
         "download": plan.download is not None,
         "changes": list(changes(source, plan)),
-        "warnings": [*source.warnings, *plan.warnings, *_left_out(sidecars)],
+        "warnings": [
+            *asset["warnings"],
+            *shown["warnings"],
+            *source.warnings,
+            *plan.warnings,
+            *(line for track in tracks for line in track["warnings"]),
+            *_left_out(asset["captions_left_out"]),
+        ],
         "price": _price(plan, source.duration_ms).as_dict(),
     }
 
@@ -118,28 +135,38 @@ def _probe(path: Path, url: str) -> dict[str, Any]:
         raise unreadable(str(refused)) from refused
 
 
-def _caption(path: Path, key: str, film_key: str, duration_ms: int) -> dict[str, Any]:
-    parts = keys.caption_parts(film_key, key)
-    language, marks = (parts[0], parts[1]) if parts else ("und", frozenset())
+def _start(film: Film, key: str, length: int) -> bytes | None:
+    """The first bytes of a file beside the film, as S3 gives those of an object."""
     try:
-        with path.open("rb") as file:
-            parsed = captions.parse(file.read(captions.MOST_BYTES + 1), path.name, duration_ms, language)
+        with film.around[key].open("rb") as file:
+            return file.read(length)
+    except FileNotFoundError:
+        return None
+
+
+def _poster(film: Film, key: str) -> dict[str, Any]:
+    return poster.look_at(_start(film, key, poster.MOST_BYTES + 1), keys.file_name(key)).as_state()
+
+
+def _caption(film: Film, sidecar: dict[str, Any], duration_ms: int) -> dict[str, Any]:
+    name, language = keys.file_name(sidecar["key"]), sidecar["language"]
+    try:
+        data = _start(film, sidecar["key"], captions.MOST_BYTES + 1) or b""
+        parsed = captions.parse(data, name, duration_ms, language)
     except (OSError, errors.SourceRejected) as error:
-        said = error.message if isinstance(error, errors.VodError) else f"{path.name} cannot be read: {error.strerror}"
-        return {"file": path.name, "language": language, "label": None, "cues": 0, "warnings": [said]}
+        said = error.message if isinstance(error, errors.VodError) else f"{name} cannot be read: {error.strerror}"
+        return {"file": name, "language": language, "label": None, "cues": 0, "warnings": [said]}
     return {
-        "file": path.name,
+        "file": name,
         "language": language,
-        "label": captions.label(language, marks),
+        "label": captions.label(language, sidecar["marks"]),
         "cues": len(parsed.cues),
-        "warnings": list(captions.reported(parsed.warnings, path.name, language)),
+        "warnings": list(captions.reported(parsed.warnings, name, language)),
     }
 
 
-def _left_out(sidecars: list[dict[str, Any]]) -> list[str]:
-    surplus = len(sidecars) - captions.MOST_SIDECARS
-    told = [f"{surplus} caption files are left out: at most {captions.MOST_SIDECARS} are taken."] if surplus > 0 else []
-    return [line for one in sidecars[: captions.MOST_SIDECARS] for line in one["warnings"]] + told
+def _left_out(surplus: int) -> list[str]:
+    return [f"{surplus} caption files are left out: at most {captions.MOST_SIDECARS} are taken."] if surplus else []
 
 
 def _price(plan: job.Plan, duration_ms: int) -> price.Bill:
@@ -163,7 +190,7 @@ def _lines(report: dict[str, Any]) -> list[str]:
     error = report["error"]
     if error:
         return [
-            error["message"],
+            *error["message"].splitlines(),
             f"What to do: {error['fix']}",
             f"More: {errors.page_of(error['code'])} ({error['code']})",
         ]
@@ -173,10 +200,28 @@ def _lines(report: dict[str, Any]) -> list[str]:
     lines.append(f"sounds     {', '.join(map(sound_line, report['audio'])) or 'none'}")
     named = [one["label"] or f"{one['file']}: left out" for one in report["captions"]]
     lines += [f"captions   {', '.join(named)}"] if named else []
+    shown = report["poster"]
+    lines += [f"poster     {shown['file']}, {shown['width']}x{shown['height']}"] if shown else []
+    lines += [f"wishes     {_wishes(report['wishes'])}"] if report["wishes"] else []
     lines += ["download   one MP4 file"] if report["download"] else []
     lines += [f"changed    {one}" for one in report["changes"]]
     lines += [f"warning    {one}" for one in report["warnings"]]
     return [*lines, f"price      {_cost(report['price'])}"]
+
+
+def _wishes(wished: dict[str, Any]) -> str:
+    """Each in a word or two, so that whoever wrote them sees that they were understood."""
+    said = {
+        **wished,
+        "description": f"{len(wished.get('description', ''))} characters",
+        "poster_at_ms": wishes.clock(wished.get("poster_at_ms", 0)),
+    }
+    named = [f"{name} {_listed(said[name])}" for name in wished]
+    return ", ".join(named).replace("poster_at_ms", "poster_time")
+
+
+def _listed(value: Any) -> str:
+    return " + ".join(value) if isinstance(value, list) else str(value)
 
 
 def _cost(bill: dict[str, Any]) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.media import keys
+from pipeline.media import keys, sidecars
 
 
 class NotAFile(Exception):
@@ -19,11 +20,15 @@ class NotAFile(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Film:
-    """One file to upload. sidecars are (path, key) pairs that lie beside it; they are uploaded first."""
+    """One file to upload. sidecars are (path, key) pairs that lie beside it; they are uploaded first.
+
+    around: every file of its folder by the key it would have, for those who ask what belongs to the film there.
+    """
 
     path: Path
     key: str
     sidecars: tuple[tuple[Path, str], ...] = ()
+    around: Mapping[str, Path] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -38,8 +43,9 @@ def films_from(paths: list[str]) -> list[Film]:
     for path in files:
         folder = f"{path.parent.name}/" if names[path.name] > 1 and path.parent.name else ""
         key = _free(f"{keys.UPLOADS}{folder}{path.name}", taken)
-        films.append(Film(path, key, _sidecars(path, key)))
-    return films
+        films.append(Film(path, key, around=_around(path, key)))
+    given = {film.key for film in films}
+    return [dataclasses.replace(film, sidecars=_sidecars(film, given)) for film in films]
 
 
 def _file(path: str) -> Path:
@@ -70,10 +76,12 @@ def _free(key: str, taken: set[str]) -> str:
     return candidate
 
 
-def _sidecars(path: Path, key: str) -> tuple[tuple[Path, str], ...]:
-    """Caption files beside the film: film.srt, film.en.vtt."""
+def _around(path: Path, key: str) -> dict[str, Path]:
     folder = key.rpartition("/")[0]
-    beside = sorted(entry for entry in path.parent.iterdir() if entry.suffix.lower() in keys.CAPTION_SUFFIXES)
-    return tuple(
-        (entry, f"{folder}/{entry.name}") for entry in beside if keys.caption_parts(key, f"{folder}/{entry.name}")
-    )
+    return {f"{folder}/{entry.name}": entry for entry in sorted(path.parent.iterdir()) if entry.is_file()}
+
+
+def _sidecars(film: Film, given: set[str]) -> tuple[tuple[Path, str], ...]:
+    """What lies beside the film and may be its own among the films that go up with it."""
+    beside = filter(sidecars.is_sidecar, film.around)
+    return tuple((film.around[key], key) for key in beside if film.key in sidecars.films_of(key, given))

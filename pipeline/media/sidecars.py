@@ -19,7 +19,7 @@ import itertools
 import unicodedata
 from collections.abc import Callable, Iterable
 
-from pipeline.media import keys
+from pipeline.media import bcp47, keys
 
 WISHES_SUFFIX = ".json"
 #: In the order of preference, where a film has several.
@@ -42,8 +42,10 @@ class Caption:
     language: str
     marks: tuple[str, ...]
 
-    def as_state(self) -> dict[str, object]:
-        return {"key": self.key, "language": self.language, "marks": list(self.marks)}
+    def as_state(self, spoken: str | None = None) -> dict[str, object]:
+        """spoken: the language where the name has none."""
+        language = spoken if spoken and self.language == bcp47.UNKNOWN else self.language
+        return {"key": self.key, "language": language, "marks": list(self.marks)}
 
 
 @dataclasses.dataclass(frozen=True)

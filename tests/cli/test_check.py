@@ -11,6 +11,7 @@ import pytest
 from pipeline.cli.main import main
 from pipeline.media import job, price
 from tests.e2e import films
+from tests.media.test_images import png
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +136,58 @@ def test_captions_beside_the_film_are_read_as_the_pipeline_reads_them(folder, ca
     assert status == 0 and (good["file"], good["label"], good["cues"]) == ("talk.en.srt", "English", 1)
     assert bad["label"] is None and "no caption could be read in talk.fr.vtt" in report["warnings"]
     assert "talk.fr.vtt: left out" in told(capsys, str(film))
+
+
+@pytest.fixture
+def talk(folder, tmp_path) -> Path:
+    film = tmp_path / "talk.mp4"
+    film.write_bytes(films.plain(folder, 1).read_bytes())
+    return film
+
+
+def test_wishes_beside_the_film_are_followed_as_the_pipeline_follows_them(talk, capsys):
+    wished = {"title": "A Talk", "profile": "download", "poster_time": 0.5, "tags": ["a", "b"], "publish": "hold"}
+    films.written(talk.parent, "talk.json", json.dumps(wished).encode())
+    films.written(talk.parent, "talk.png", png(640, 360) + b"IEND")
+    status, (report,) = checked(capsys, str(talk))
+    assert (status, report["title"], report["profile"], report["download"]) == (0, "A Talk", "download", True)
+    assert report["wishes"] == {
+        "title": "A Talk", "tags": ["a", "b"], "profile": "download", "poster_at_ms": 500, "publish": "hold",
+    }  # fmt: skip
+    assert report["poster"] == {
+        "file": "talk.png", "path": "poster-sidecar.png", "width": 640, "height": 360, "warnings": [],
+    }  # fmt: skip
+    words = told(capsys, str(talk))
+    assert "poster     talk.png, 640x360" in words
+    assert "wishes     title A Talk, tags a + b, profile download, poster_time 00:00:00.5, publish hold" in words
+
+
+def test_wishes_that_cannot_be_followed_reject_the_film_with_field_and_line(talk, capsys):
+    films.written(talk.parent, "talk.json", b'{\n "profle": "download",\n "publish": "later"}')
+    status, (report,) = checked(capsys, str(talk))
+    assert (status, report["verdict"], report["error"]["code"]) == (3, "rejected", "INPUT_SIDECAR_WRONG")
+    lines = [line.strip() for line in told(capsys, str(talk)).splitlines()]
+    assert 'talk.json, line 2, column 2, "profle": no such field; did you mean "profile"?' in lines
+    assert 'talk.json, line 3, column 13, "publish": "later" should be "now" or "hold"' in lines
+
+
+def test_what_cannot_be_done_with_this_film_is_told(talk, capsys):
+    films.written(talk.parent, "talk.json", b'{"poster_time": 5, "audio_languages": ["en", "fr"]}')
+    films.written(talk.parent, "talk.jpg", b"GIF89a")
+    status, (report,) = checked(capsys, str(talk))
+    assert status == 0 and report["poster"] is None
+    assert report["warnings"] == [
+        "talk.jpg is not used as the poster: it begins neither as JPEG nor as PNG; save it as JPEG or PNG",
+        'audio_languages: "fr" is for a track that is not there; the film has 1 sound track',
+        "poster_time 00:00:05 is not followed: the film ends at 00:00:01.",
+    ]
+
+
+def test_what_may_be_another_films_is_told(talk, capsys):
+    films.written(talk.parent, "talk.mov", b"another film, or the same one")
+    films.written(talk.parent, "talk.en.srt", b"1\n00:00:00,100 --> 00:00:00,900\nHello\n")
+    _, (report,) = checked(capsys, str(talk))
+    assert report["captions"] == [] and report["warnings"] == [
+        "talk.en.srt is not used, because it may be for talk.mov or talk.mp4; "
+        "name it talk.mov.en.srt or talk.mp4.en.srt"
+    ]

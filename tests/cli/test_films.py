@@ -38,6 +38,15 @@ def test_captions_beside_the_film_come_along_and_others_do_not(tmp_path: Path):
     assert [key for _, key in only.sidecars] == ["uploads/film.VTT", "uploads/film.en.srt"]
 
 
+def test_wishes_and_posters_come_along_and_what_is_another_given_films_does_not(tmp_path: Path):
+    names = ("film.json", "film.JPG", "film.mov.en.srt", "film.en.srt", "film.txt")
+    one, other, *_ = _write(tmp_path, "film.mp4", "film.mov", *names)
+    (alone,) = films_from([one])
+    assert {key for _, key in alone.sidecars} == {"uploads/film.json", "uploads/film.JPG", "uploads/film.en.srt"}
+    _, second = films_from([one, other])
+    assert {key for _, key in second.sidecars} == {f"uploads/{name}" for name in names if name != "film.txt"}
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
     [
