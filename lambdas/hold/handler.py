@@ -15,7 +15,6 @@ from typing import Any
 from pipeline.aws import assembly, pointers, receipts, topic
 from pipeline.aws.budget import Budget, day
 from pipeline.aws.faults import handles_faults
-from pipeline.aws.table import now
 from pipeline.media import holds, keys, playback
 from pipeline.media.asset import Upload
 from pipeline.settings import HoldSettings
@@ -44,7 +43,7 @@ def _for_approval(
     event: dict[str, Any], upload: Upload, since: datetime.datetime, table: Budget, settings: HoldSettings
 ) -> Begun:
     asset, outputs, verified = event["asset"], event["outputs"], event["verified"]
-    made = assembly.assemble(settings.outputs_bucket, upload, asset, outputs, verified, now())
+    made = assembly.assemble(settings.outputs_bucket, upload, asset, outputs, verified, published_at=None)
     pointers.keep(settings.outputs_bucket, upload, made.manifests, made.asset_json)
     # Receipts and lists are made of what is known of the run: it is whole now but for its publication.
     table.note(upload, verified=verified, outputs=outputs, encode=upload.run)

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.aws import assembly, money, pointers
 from pipeline.aws.budget import Budget
 from pipeline.aws.faults import handles_faults
-from pipeline.aws.table import AssetTable, now
+from pipeline.aws.table import now
 from pipeline.media import playback
 from pipeline.media.asset import Upload
 from pipeline.settings import PublishSettings
@@ -30,12 +30,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "dash": playback.manifest_url(settings.delivery_url, upload.asset_id, "index.mpd"),
         "poster": _poster(made.asset_json, settings),
     }
-    table = AssetTable(settings.table)
+    table = Budget(settings.table)
     # Before the decision: whoever finds the film published finds what it is, too.
     table.note(upload, verified=verified, outputs=outputs, playback=links, encode=assembly.encode_of(upload, asset))
     spent = money.settle(table, upload)
     if not spent["unbilled"]:
-        Budget(settings.table).correct(upload, Decimal(str(spent["total"])))
+        table.correct(upload, Decimal(str(spent["total"])))
     pointers.publish(table, settings.outputs_bucket, upload, asset["title"], made.manifests, made.asset_json)
     return links
 

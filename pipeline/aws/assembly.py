@@ -31,7 +31,7 @@ def assemble(
     asset: Mapping[str, Any],
     outputs: Mapping[str, Any],
     verified: dict[str, Any],
-    published_at: str,
+    published_at: str | None,
 ) -> Assembled:
     """The run's manifests and asset.json; the storyboard is written."""
     tracks = playback.caption_tracks(outputs["captions"])

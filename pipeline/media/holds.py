@@ -37,14 +37,14 @@ def for_budget(
     asset_id: str, since: datetime.datetime, price: Mapping[str, Any], limit_usd: Decimal, reserved_usd: Decimal
 ) -> dict[str, Any]:
     """price: the plan's, as Bill.as_dict(); reserved_usd: of today, by all films."""
-    needs = f"it needs {Decimal(str(price['total'])):.2f} USD"
+    needs = f"it needs {_usd(Decimal(str(price['total'])))} USD"
     if not price["whole"]:
         needs += " for what has a known price, and its plan has outputs that have none,"
     if is_dearer_than_a_day(price, limit_usd):
-        why = f"{needs}, more than the budget of a whole day ({limit_usd:.2f} USD): an operator must decide"
+        why = f"{needs}, more than the budget of a whole day ({_usd(limit_usd)} USD): an operator must decide"
         how = f"`vod release {asset_id}` encodes it all the same"
     else:
-        why = f"{needs} and {max(limit_usd - reserved_usd, Decimal(0)):.2f} USD of today's {limit_usd:.2f} are left"
+        why = f"{needs} and {_usd(max(limit_usd - reserved_usd, Decimal(0)))} USD of today's {_usd(limit_usd)} are left"
         how = (
             f"it goes on by itself when a day's budget has room (days are those of UTC), or by `vod release {asset_id}`"
         )
@@ -78,6 +78,11 @@ def timed_out(reason: str, since: str, name: str) -> SourceRejected:
 
 def _waits(reason: str, since: datetime.datetime) -> dict[str, Any]:
     return {"reason": reason, "since": _iso(since), "until": _iso(since + LONGEST)}
+
+
+def _usd(amount: Decimal) -> str:
+    """Cents, and below a dollar what MediaConvert counts in."""
+    return f"{amount:.2f}" if amount >= 1 or not amount else f"{amount:.4f}"
 
 
 def _day(moment: datetime.datetime) -> str:

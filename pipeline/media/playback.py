@@ -47,7 +47,7 @@ def published(
     title: str,
     verified: dict[str, Any],
     captions: tuple[CaptionTrack, ...],
-    published_at: str,
+    published_at: str | None,
     storyboard: str | None = None,
     cover: str | None = None,
     encode: str | None = None,
@@ -56,9 +56,10 @@ def published(
 ) -> dict[str, Any]:
     """asset.json of a film that plays, or of sound alone.
 
-    verified: outputs.Verified as a dictionary. encode: the run whose folder holds the pictures, where that is not this
-    run's own. storyboard and cover: paths in that folder. own_poster: the picture that lay beside the film, in this
-    run's folder, as captions are. wished: what the film's owner says of it (pipeline.media.wishes).
+    verified: outputs.Verified as a dictionary. published_at: None in a preview. encode: the run whose folder holds the
+    pictures, where that is not this run's own. storyboard and cover: paths in that folder. own_poster: the picture that
+    lay beside the film, in this run's folder, as captions are. wished: what the film's owner says of it
+    (pipeline.media.wishes).
     """
     own, folder = f"v/{upload.run}/", f"v/{encode or upload.run}/"
 
