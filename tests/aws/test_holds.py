@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from pipeline.aws import budget as money
-from pipeline.aws import decide, executions, intake, operate
+from pipeline.aws import decide, executions, intake, objects, operate
 from pipeline.aws.budget import Budget
 from pipeline.aws.holds import Holds
 from pipeline.aws.intake import Intake
 from pipeline.aws.operate import NotNow, Place
-from pipeline.media import holds
+from pipeline.media import holds, keys
 from pipeline.media.asset import Upload
 from pipeline.media.errors import SourceSuperseded
 from tests.aws.test_pointers import publish
@@ -446,3 +447,12 @@ def test_an_upload_that_waits_for_the_end_of_a_pause_is_not_released(table, step
 def test_an_upload_that_has_started_does_not_wait(table, steps):
     runs(steps, FILM)
     assert not Intake(TABLE).wait(FILM, {}) and table.version(FILM)["status"] == "transcoding"
+
+
+def test_who_approved_and_what_they_said_stands_in_the_receipt(table, steps):
+    held(steps)
+    decide.approve(FILM.asset_id, PLACE, "Ana <3", "fine")
+    written = {end: objects.read(FILM.bucket, keys.receipt_key(FILM.key, end)).decode() for end in (".json", ".html")}
+    (said,) = json.loads(written[".json"])["decisions"]
+    assert (said["what"], said["by"], said["note"]) == ("approved", "Ana <3", "fine") and said["at"]
+    assert "Who decided" in written[".html"] and "Ana &lt;3" in written[".html"]
