@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from pipeline.cli.films import Film
 from pipeline.cli.follow import Follower
 from tests.e2e import films
 from tests.e2e.conftest import Pipeline
-from tests.e2e.test_operations import eventually, vod
+from tests.e2e.test_operations import eventually, objects_of, vod
 
 
 def uploaded(pipeline: Pipeline, path: Path, key: str, wishes: dict[str, Any] | None = None) -> Follower:
@@ -32,6 +33,41 @@ def waits(follower: Follower, status: str) -> dict[str, Any]:
     return eventually(
         lambda: follower._record(f"version#{follower.version}") or {}, lambda record: record.get("status") == status
     )["waits"]
+
+
+def test_a_held_film_can_be_watched_before_it_is_approved_and_published(
+    pipeline: Pipeline, film_folder: Path, tmp_path: Path
+):
+    key = "uploads/held.mp4"
+    follower = uploaded(pipeline, films.plain(film_folder, 2), key, {"publish": "hold", "title": "The Held One"})
+    waits(follower, "held")
+    said = vod(pipeline, tmp_path, "show", follower.asset_id)["versions"][-1]["waits"]
+    assert said["reason"] == "approval" and f"vod approve {follower.asset_id}" in said["message"]
+    run = re.fullmatch(
+        rf"{re.escape(pipeline.world.delivery_url)}/\?asset={follower.asset_id}&run=([0-9a-f]+-r1)", said["preview_url"]
+    )[1]
+    folder = f"a/{follower.asset_id}/v/{run}"
+    preview = json.loads(pipeline.get(f"{folder}/asset.json"))
+    assert preview["title"] == "The Held One" and preview["published_at"] is None
+    playlist = pipeline.get(f"{folder}/{preview['hls']}").decode()
+    variant = next(line for line in playlist.splitlines() if line and not line.startswith("#"))
+    segment = re.search(r"^[^#\s].*$", pipeline.get(f"{folder}/{variant}").decode(), re.MULTILINE)[0]
+    assert len(pipeline.get(f"{folder}/{segment}")) > 1000
+    assert json.loads(pipeline.get(f"a/{follower.asset_id}/asset.json"))["status"] == "processing"
+
+    there = objects_of(pipeline, follower.asset_id)
+    report = vod(pipeline, tmp_path, "sweep", "--grace", "0")
+    assert report["oldest_seconds"] == 0 and report["trouble"] == []
+    assert objects_of(pipeline, follower.asset_id) == there, "the sweep takes nothing from under a reviewer"
+
+    done = vod(pipeline, tmp_path, "approve", follower.asset_id, "--by", "ana", "--note", "lovely")
+    assert done["goes_on"] and done["execution"] == f"{follower.asset_id}-{run}"
+    result = pipeline.wait(follower)
+    assert result.status == "published" and "Hold for approval" in pipeline.states(result)
+    assert pipeline.asset_json(result)["status"] == "published" and pipeline.asset_json(result)["published_at"]
+    told = pipeline.world.client("stepfunctions").describe_execution(executionArn=result.execution_arn)
+    approval = json.loads(told["output"])["approval"]
+    assert (approval["by"], approval["note"]) == ("ana", "lovely")
 
 
 @pytest.fixture
