@@ -1,7 +1,7 @@
 // What may be done to an execution from here, each after a question that says what will happen.
 
 import { executionPath, post } from "./api.js";
-import { part, write } from "./dom.js";
+import { part, show, write } from "./dom.js";
 
 const over = (one) => one.execution_status !== "RUNNING";
 
@@ -9,13 +9,15 @@ export const ACTIONS = {
   approve: {
     label: "Approve", primary: true,
     fits: (one) => one.status === "held",
+    note: true,
     title: "Publish this film?",
     text: (film) => `“${film}” will be playable for everybody who may see it, within seconds.`,
     done: "Approved: it is being published.",
   },
   release: {
     label: "Release", primary: true,
-    fits: (one) => one.status === "waiting",
+    fits: (one) => one.status === "waiting" && one.waits?.reason !== "paused", // a pause ends for all, by `vod resume`
+    note: true,
     title: "Let this film go on?",
     text: (film) => `“${film}” will be transcoded now. That costs what the plan says.`,
     done: "Released: it goes on.",
@@ -36,32 +38,34 @@ export const ACTIONS = {
   },
 };
 
-// A question in the page's own dialog; true when the answer is yes.
-export function ask(title, text, yes, no = "Leave it") {
+// A question in the page's own dialog: {note} when the answer is yes, else null.
+export function ask(title, text, yes, withNote = false) {
   const dialog = part("dialog");
   write(part("dialog-title"), title);
   write(part("dialog-text"), text);
   write(part("dialog-yes"), yes);
-  write(part("dialog-no"), no);
+  show(part("dialog-note"), withNote);
+  part("note").value = "";
   dialog.returnValue = "no";
   dialog.showModal();
   part("dialog-no").focus();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes" ? { note: part("note").value.trim() } : null), { once: true });
   });
 }
 
-// Ask, do, say what became of it. True when it was done.
+// Ask, do, say what became of it. The API's answer when it was done, else null.
 export async function act(name, one, app) {
   const action = ACTIONS[name];
   const film = one.title || one.film || one.name;
-  if (!(await ask(action.title, action.text(film), action.label))) return false;
+  const decided = await ask(action.title, action.text(film), action.label, action.note);
+  if (!decided) return null;
   try {
-    const answer = await post(executionPath(one.name, `/${name}`));
+    const answer = await post(executionPath(one.name, `/${name}`), decided);
     app.tell(action.done);
     return answer;
   } catch (error) {
     app.tell(`${action.label} did not work: ${error.message}`, "bad");
-    return false;
+    return null;
   }
 }

@@ -17,8 +17,8 @@ export class Details {
       el("div", { class: "head" }, this.title, this.badge), this.facts, this.error.root, this.output.root, this.input.root, this.hint);
   }
 
-  // name: of the chosen state, or null for the execution as a whole; states: the API's; above: what the page says already.
-  paint(name, states, percents, above, now = Date.now()) {
+  // name: of the chosen state, or null for the execution as a whole.
+  paint(name, { states, execution_status: status, error }, percents, now = Date.now()) {
     const last = states.filter((one) => one.name === name).at(-1);
     show(this.badge, name);
     show(this.hint, !name);
@@ -26,8 +26,7 @@ export class Details {
       write(this.title, "Input and output");
       write(this.facts, "Of the execution as a whole.");
       this.error.paint(null);
-      const final = states.at(-1);
-      this.output.paint(final?.exited_at ? final.output : undefined);
+      this.output.paint(status === "SUCCEEDED" ? states.at(-1)?.output : undefined);
       this.input.paint(states[0]?.input);
       return;
     }
@@ -35,7 +34,7 @@ export class Details {
     setBadge(this.badge, stateWords(last?.status));
     write(this.facts, last ? facts(last, percents.get(name), now) : "This execution has not entered it.");
     put(this.facts, "title", last ? exactly(last.entered_at) : null);
-    this.error.paint(last, above);
+    this.error.paint(last, error?.message);
     this.output.paint(last?.output);
     this.input.paint(last?.input);
   }

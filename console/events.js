@@ -68,9 +68,10 @@ function makeRow(event) {
 }
 
 // What one would look for first in an event's details, on one line.
-function summary({ details }) {
-  const { error, resource, name } = details || {};
-  return String(error || resource || name || "Details").slice(0, 80);
+function summary({ type, details }) {
+  const { error, resource } = details || {};
+  const given = /Entered|Started/.test(type) ? "Input" : /Exited|Succeeded/.test(type) ? "Output" : "Details";
+  return String(error || resource || given).slice(0, 120);
 }
 
 function paintRow(row, event, begin) {

@@ -5,6 +5,7 @@ import { Refused, executionPath, get, query as queryOf } from "./api.js";
 import { Details, causeOf, tell as tellError } from "./details.js";
 import { badge, el, keyed, put, setBadge, show, write } from "./dom.js";
 import { Events } from "./events.js";
+import { Film } from "./film.js";
 import { Graph } from "./graph.js";
 import { copyButton } from "./json.js";
 import { poll } from "./poll.js";
@@ -19,7 +20,11 @@ export function openExecution(root, app, first) {
   const name = first.get("execution");
   let query = first;
   let seen = null; // the last answer
-  const select = (state) => app.replace(address({ state }));
+  const select = (state) => {
+    app.replace(address({ state }));
+    const { top } = details.root.getBoundingClientRect();
+    if (top > innerHeight - 80) details.root.scrollIntoView({ block: "start" }); // on a phone it is below
+  };
   const graph = new Graph(select);
   const timeline = new Timeline(select);
   const events = new Events(name);
@@ -102,7 +107,7 @@ export function openExecution(root, app, first) {
     if (view === "graph") graph.paint(seen.states, percents, chosen());
     if (view === "timeline") timeline.paint(seen.states, percents, chosen());
     show(details.root, view !== "events");
-    if (view !== "events") details.paint(chosen(), seen.states, percents, seen.error?.message);
+    if (view !== "events") details.paint(chosen(), seen, percents);
     app.title(`${wordsOf(seen).word}${seen.percent && seen.execution_status === "RUNNING" ? ` ${percent(seen.percent)}` : ""} · ${seen.title || name}`);
   }
 
@@ -160,11 +165,12 @@ class Head {
       el("a", { data: { link: kind }, target: "_blank", rel: "noopener noreferrer", hidden: true }, word)));
     this.facts = el("dl", { class: "facts", data: { part: "facts" } });
     this.progress = el("div", { class: "encode", data: { part: "encode" }, hidden: true });
-    this.waits = el("div", { class: "banner", data: { tone: "wait", part: "waits" }, hidden: true }, el("strong"), el("span"));
+    this.waits = el("div", { class: "banner", data: { tone: "wait", part: "waits" }, hidden: true }, el("strong"), " ", el("span"));
     this.error = el("section", { class: "failure", data: { part: "error" }, hidden: true });
-    this.price = el("details", { class: "price", data: { part: "price" }, hidden: true }, el("summary"), el("div"));
+    this.film = new Film();
+    this.price = el("details", { class: "more", data: { part: "price" }, hidden: true }, el("summary"), el("div"));
     this.root = el("div", { class: "top" }, this.back, el("div", { class: "head" }, this.title, this.badge, this.actions), this.newer, this.facts,
-      this.progress, this.links, this.waits, this.error, this.price);
+      this.progress, this.waits, this.error, el("div", { class: "row" }, this.links, this.film.root, this.price));
   }
 
   paint(one) {
@@ -188,6 +194,7 @@ class Head {
     this.paintProgress(one);
     this.paintWaits(one, now);
     this.paintError(one);
+    this.film.paint(one.known);
     this.paintPrice(one.price);
   }
 
@@ -197,9 +204,9 @@ class Head {
       ["Film", one.film],
       ["Started", one.started_at && `${at(one.started_at, now)}, ${ago(one.started_at, now)}`, exactly(one.started_at)],
       ["Duration", one.started_at && (one.stopped_at ? duration(ms) : running(ms))],
+      ["Step Functions", one.execution_status],
       ["Asset", one.asset_id],
       ["Execution", one.name, one.arn],
-      ["Step Functions", one.execution_status],
     ].filter(([, value]) => value);
     const make = ([label]) => el("div", {}, el("dt", {}, label), el("dd"), label === "Execution" ? copyButton(() => this.one.arn || this.name, "the execution's ARN") : null);
     keyed(this.facts, facts, ([label]) => label, make, (fact, [, value, title]) => {
@@ -250,7 +257,7 @@ class Head {
     const said = bills.length ? JSON.stringify(price) : undefined;
     if (said === this.priced || !said) return;
     this.priced = said;
-    write(this.price.firstChild, `Price: ${bills.map((kind) => `${kind} ${sum(price[kind])}`).join(", ")}`);
+    write(this.price.firstChild, `Price: ${bills.map((kind) => `${kind} ${sum(price[kind])}`).join(", ")}${bills.every((kind) => price[kind].whole) ? "" : "; something in it has no known price"}`);
     this.price.lastChild.replaceChildren(...bills.map((kind) => bill(kind, price[kind])));
   }
 
@@ -262,7 +269,7 @@ class Head {
   }
 }
 
-const sum = (one) => `${one.sure ? "" : "about "}${money(one.total, one.currency)}${one.whole ? "" : ", and what has no known price"}`;
+const sum = (one) => `${one.sure ? "" : "about "}${money(one.total, one.currency)}`;
 
 function bill(kind, { items = [], region, prices_read: read }) {
   const row = (item) => el("tr", {}, el("td", { class: "film" }, item.output), el("td", { data: { label: "Class" } }, el("code", {}, item.class)),

@@ -9,6 +9,7 @@ import { openExecution } from "./execution.js";
 import { openList } from "./list.js";
 import { poll } from "./poll.js";
 import { Uploads } from "./uploads.js";
+import { at } from "./words.js";
 
 const PLACE_EVERY_MS = 10_000;
 const NOTICE_MS = 8000;
@@ -90,7 +91,7 @@ function tell(text, tone = "ok") {
 function trouble(about, words) {
   if (words) app.troubles.set(about, words);
   else app.troubles.delete(about);
-  const make = () => el("div", { class: "banner" }, el("strong"), el("span"));
+  const make = () => el("div", { class: "banner" }, el("strong"), " ", el("span"));
   const update = (banner, [, { tone, title: head, text }]) => {
     put(banner, "data-tone", tone);
     write(banner.firstChild, head);
@@ -102,7 +103,7 @@ function trouble(about, words) {
 // For every look that failed; the next one that succeeds calls trouble("connection", null).
 function failed(error) {
   if (error instanceof Unreachable) {
-    trouble("connection", { tone: "bad", title: "The console's server does not answer.", text: "What you see may be out of date. Trying again by itself; start `vod console` if it has ended." });
+    trouble("connection", { tone: "bad", title: "The console's server does not answer.", text: "What you see may be out of date. Trying again by itself; start “vod console” if it has ended." });
   } else if (error instanceof Refused) {
     trouble("connection", { tone: "bad", title: "The console cannot read from AWS.", text: `${error.message} Trying again by itself.` });
   } else {
@@ -128,11 +129,16 @@ async function lookAtPlace(signal) {
     write(chip, text);
   });
   const intake = place.intake;
-  trouble("intake", intake?.paused ? { tone: "wait", title: "The intake is paused.", text: `${intake.message || "New uploads wait until somebody resumes it"} (vod resume).` } : null);
+  trouble("intake", intake?.paused ? { tone: "wait", title: "The intake is paused.", text: paused(intake) } : null);
   show(part("upload-open"), place.can_write);
   uploads.allowed(place.can_write);
   if (first) app.view?.placed?.();
   return PLACE_EVERY_MS;
+}
+
+function paused({ since, by, reason }) {
+  const told = [since && `since ${at(since)}`, by && `by ${by}`].filter(Boolean).join(" ");
+  return `New uploads wait for “vod resume”${told && `; paused ${told}`}${reason ? `: ${reason}` : ""}.`;
 }
 
 const uploads = new Uploads(app);

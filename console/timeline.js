@@ -36,6 +36,7 @@ export class Timeline {
       bar.style.width = `${(100 * ms) / whole}%`;
       setTime(started.firstChild, one.entered_at, at(one.entered_at, now), exactly(one.entered_at));
       write(long.firstChild, one.exited_at ? duration(ms) : running(ms));
+      put(attempts, "data-many", one.attempts > 1);
       write(attempts.firstChild, one.attempts > 1 ? `${one.attempts} (${one.attempts - 1} failed before)` : one.attempts || 1);
     });
     this.empty.hidden = states.length > 0;

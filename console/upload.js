@@ -218,7 +218,7 @@ function worthAnother(error) {
 
 function inWords(error) {
   if (error instanceof Refused) return error.message;
-  if (error instanceof Unreachable) return "The console's server does not answer. Start `vod console` again, then try again.";
+  if (error instanceof Unreachable) return "The console's server does not answer. Start “vod console” again, then try again.";
   if (!(error instanceof PartRefused)) return `The browser could not read the file (${error.message}). Was it moved or changed? Choose it again.`;
   if (error.status === 0) return "The connection to S3 broke off, five times in a row. Look at the network, then try again.";
   if (error.status === 403) return "S3 does not accept what the console signed: its credentials may have expired, or may not write there. Renew them, then try again.";

@@ -183,6 +183,7 @@ export class Uploads {
     const row = el("li", {},
       el("div", { class: "head" }, el("strong"), el("button", { type: "button", class: "plain small" })),
       el("progress", { max: "1" }), el("p", { class: "hint" }), el("a", { data: { inside: "" }, hidden: true }));
+    row.querySelector("a").addEventListener("click", () => { if (!this.all.some((one) => one.active)) this.show(false); });
     row.querySelector("button").addEventListener("click", () => (row.upload.active ? row.upload.cancel() : this.again(row.upload)));
     return row;
   }

@@ -32,6 +32,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.aws import clients, trouble, uploads
+from pipeline.aws.intake import Intake
 from pipeline.aws.operate import NothingByThatName, NotNow
 from pipeline.console import actions, guard
 from pipeline.console.detail import Executions
@@ -59,11 +60,20 @@ def application(here: Here, origin: str, page: Path = PAGE) -> ASGIApp:
         routes=[
             *api.routes(),
             Route("/api/{rest:path}", _unknown, methods=["GET", "POST"]),
-            Mount("/", StaticFiles(directory=page, html=True)) if page.is_dir() else Route("/", _no_page),
+            Mount("/", _Page(directory=page, html=True)) if page.is_dir() else Route("/", _no_page),
         ],
         exception_handlers={HTTPException: _http_error},
     )
     return Guarded(app, origin, here)
+
+
+class _Page(StaticFiles):
+    """Asked for again every time: modules of two versions in one page would not fit each other."""
+
+    def file_response(self, *given: Any, **named: Any) -> Response:
+        response = super().file_response(*given, **named)
+        response.headers["cache-control"] = "no-cache"
+        return response
 
 
 class Api:
@@ -74,12 +84,13 @@ class Api:
         self._films = Films(here)
         self._executions = Executions(here)
         self._drawings = Drawings(here.place.state_machine_arn)
+        self._intake = Intake(here.place.table)
         self._forgotten = float("-inf")
 
     def routes(self) -> list[Route]:
         one = "/api/executions/{name}"
         return [
-            Route("/api/place", self._reading(lambda request: self._here.told())),
+            Route("/api/place", self._reading(lambda request: {**self._here.told(), "intake": self._intake.state()})),
             Route("/api/executions", self._reading(lambda request: self._films.page(Wanted.of(request.query_params)))),
             Route("/api/graph", self._reading(lambda request: self._drawings.drawn(request.query_params))),
             Route(f"{one}/history", self._reading(self._history)),

@@ -1,7 +1,8 @@
 """A console backend that plays from a script: the console's API over canned executions, and an S3 that takes parts.
 
 Two servers, as in life: the page and its API have one origin, the bucket another. What the page asked for is kept in
-`asked`, what was uploaded in `objects`; `fail`, `delay` and `refuse_parts` make things go wrong.
+`asked`, what was uploaded in `objects`; `gone`, `fail`, `delay`, `refuse_parts` and
+`expire` make things go wrong.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 from pipeline.console import guard
 from pipeline.media.graph import svg
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "console"
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 PART_SIZE, URLS_AT_ONCE = 256 * 1024, 3
@@ -56,13 +57,16 @@ class Fake:
             "delivery_url": "http://127.0.0.1:9",
             "sources_bucket": "vod-sources",
             "state_machine_arn": "arn:aws:states:eu-west-1:000000000000:stateMachine:vod",
+            "intake": {"paused": False, "since": None, "by": None, "reason": None},
         }
         self.page_size = 50
         self.fail: tuple[int, str, str] | None = None
+        self.gone = False
         self.delay = 0.0
         self.refuse_parts: collections.Counter[int] = collections.Counter()
+        self.expire: set[int] = set()
         self.asked: list[str] = []
-        self.acted: list[tuple[str, str]] = []
+        self.acted: list[tuple[str, str, dict[str, Any]]] = []
         self.answers: dict[str, tuple[int, dict[str, Any]]] = {}
         self.parts: dict[str, dict[int, bytes]] = {}
         self.objects: dict[str, bytes] = {}
@@ -82,17 +86,9 @@ class Fake:
             server.shutdown()
             server.server_close()
 
-    def vanish(self) -> None:
-        """The backend ends; `return_` brings it back on the same port."""
-        self._page.shutdown()
-        self._page.server_close()
-
-    def return_(self) -> None:
-        self._page = self._serve(_Page, self._page.server_port)
-
-    def _serve(self, handler: type[_Handler], port: int = 0) -> ThreadingHTTPServer:
+    def _serve(self, handler: type[_Handler]) -> ThreadingHTTPServer:
         bound = type(handler.__name__, (handler,), {"fake": self})
-        server = ThreadingHTTPServer(("127.0.0.1", port), bound)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), bound)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return server
 
@@ -131,6 +127,9 @@ class _Page(_Handler):
         if url.path.startswith("/api/"):
             time.sleep(self.fake.delay)
             self.fake.asked.append(self.path)
+            if self.fake.gone:
+                self.close_connection = True
+                return None
             return self._api(url.path.removeprefix("/api/"), dict(urllib.parse.parse_qsl(url.query)))
         path = PAGE / (url.path.lstrip("/") or "index.html")
         if path.parent != PAGE or not path.is_file():
@@ -161,7 +160,7 @@ class _Page(_Handler):
             self.fake.aborted.append(given["key"])
             return self._tell(200, {})
         name, action = urllib.parse.unquote(path).removeprefix("executions/").rsplit("/", 1)
-        self.fake.acted.append((action, name))
+        self.fake.acted.append((action, name, given))
         self._tell(*self.fake.answers.get(action, (200, {})))
 
     def _begin(self, given: dict[str, Any]) -> None:
@@ -239,7 +238,8 @@ class _Bucket(_Handler):
         if self.fake.refuse_parts[number] > 0:
             self.fake.refuse_parts[number] -= 1
             return self.send(503, b"<Error><Code>SlowDown</Code></Error>", **CORS)
-        if self.fake.refuse_parts[number] < 0:
+        if number in self.fake.expire:
+            self.fake.expire.remove(number)
             return self.send(403, b"<Error><Code>AccessDenied</Code></Error>", **CORS)
         self.fake.parts[query["uploadId"]][number] = body
         self.send(200, ETag=_etag(body), **CORS)
