@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -40,7 +41,8 @@ class Client:
         return self.request("POST", path, **more)
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
-        return asyncio.run(self._request(method, path, **more))
+        with ThreadPoolExecutor(1) as pool:  # Playwright keeps a loop running in the tests' own thread
+            return pool.submit(asyncio.run, self._request(method, path, **more)).result()
 
     async def _request(self, method: str, path: str, **more: Any) -> httpx.Response:
         transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)

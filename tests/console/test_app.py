@@ -51,6 +51,7 @@ def test_the_place_says_which_stack_it_is_and_whether_one_may_write(open_console
         "delivery_url": "https://films.example",
         "sources_bucket": BUCKET,
         "state_machine_arn": MACHINE_ARN,
+        "intake": {"paused": False, "since": None, "by": None, "reason": None},
     }
 
 

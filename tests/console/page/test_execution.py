@@ -35,13 +35,16 @@ def test_the_graph_shows_what_became_of_each_state(fake: Fake, page: Page, compl
 def test_the_graph_follows_the_execution(fake: Fake, page: Page) -> None:
     one = canned.running()
     fake.add(one)
+    page.clock.install()
     open_execution(page, fake, one)
     page.evaluate("window.watched = document.querySelector('[data-part=graph] svg')")
     fake.executions[one["name"]] = canned.running(77)
+    page.clock.run_for(2500)
     expect(box(page, "Transcode streams").locator("text.percent")).to_have_text("77 %")
     expect(page.locator("[data-part=encode] progress")).to_have_attribute("value", "77")
     assert "77 %" in page.title()
     fake.executions[one["name"]] = {**canned.published(), "name": one["name"]}
+    page.clock.run_for(2500)
     expect(status(page)).to_have_text("Published")
     expect(box(page, "Published")).to_have_attribute("data-tone", "ok")
     expect(box(page, "Transcode streams").locator("text.percent")).to_be_empty()
