@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -156,8 +156,11 @@ def remove(bucket: str, key: str) -> None:
     client("s3").delete_object(Bucket=bucket, Key=key)
 
 
-def remove_below(bucket: str, prefix: str) -> list[str]:
-    """Delete every object below `prefix`, a folder's; the keys there were. Raises what S3 says of one it keeps."""
+def remove_below(bucket: str, prefix: str, tell: Callable[[int], None] = lambda count: None) -> list[str]:
+    """Delete every object below `prefix`, a folder's; the keys there were. Raises what S3 says of one it keeps.
+
+    `tell` hears how many went with each page.
+    """
     if not prefix.endswith("/"):
         raise ValueError(f"{prefix!r} is no folder")
     removed: list[str] = []
@@ -165,6 +168,7 @@ def remove_below(bucket: str, prefix: str) -> list[str]:
         found = [{"Key": entry["Key"]} for entry in page.get("Contents", [])]
         _delete(bucket, found)
         removed += [each["Key"] for each in found]
+        tell(len(found))
     return removed
 
 

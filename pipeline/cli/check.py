@@ -23,6 +23,7 @@ from rich.text import Text
 
 from pipeline.cli.films import Film, films_from
 from pipeline.cli.lines import printable, rendition_line, sound_line, source_line
+from pipeline.cli.progress import bar
 from pipeline.local.mediaconvert.probe import ProbeRefused, probe_file
 from pipeline.media import arrival, captions, errors, job, keys, poster, price, profiles, wishes
 from pipeline.media.asset import Upload
@@ -42,14 +43,16 @@ class NoSuchProfile(Exception):
 def check(options: argparse.Namespace, console: Console) -> int:
     """The command: one verdict after the other, or with --json one object to a line on standard output."""
     profile = _profile(options.profile)
-    worst = 0
-    for film in films_from(options.films):
-        report = report_on(film, profile)
-        if options.json:
-            print(json.dumps(report), flush=True)  # ASCII: a file's name need not be UTF-8
-        else:
-            _print(console, report)
-        worst = max(worst, _STATUS[report["verdict"]])
+    worst, films = 0, films_from(options.films)
+    with bar("films read", len(films), options.json) as advance:
+        for film in films:
+            report = report_on(film, profile)
+            if options.json:
+                print(json.dumps(report), flush=True)  # ASCII: a file's name need not be UTF-8
+            else:
+                _print(console, report)
+            worst = max(worst, _STATUS[report["verdict"]])
+            advance(1)
     return worst
 
 

@@ -20,6 +20,7 @@ from rich.console import Console
 
 from pipeline.aws import life, playback
 from pipeline.cli.operate import command, place
+from pipeline.cli.progress import bar
 from pipeline.cli.world import World
 from pipeline.media import admission, signing
 
@@ -62,7 +63,10 @@ def _tell_rolled_back(result: dict[str, Any]) -> list[str]:
 def _delete(world: World, options: argparse.Namespace) -> dict[str, Any]:
     _confirm(options)
     beyond = life.Beyond(world.outputs["TopicArn"], world.outputs["DistributionId"])
-    report = life.delete(options.name, place(world), beyond, options.purge_sources)
+    if options.report:
+        options.report.open("a", encoding="utf-8").close()  # a report that cannot be written stops it before, not after
+    with bar("objects removed", quiet=options.json) as advance:
+        report = life.delete(options.name, place(world), beyond, options.purge_sources, advance)
     if options.report:
         options.report.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return report

@@ -106,15 +106,22 @@ def parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(command=_run)
     up = commands.add_parser("up", help="keep the pipeline running for uploads from any S3 client")
-    up.add_argument("--console-port", type=int, help="port of the console (default 8090, or the next free one)")
+    up.add_argument(
+        "--console-port", type=_port, metavar="N", help="port of the console (default 8090, or the next free one)"
+    )
     up.set_defaults(command=_up)
     demo = commands.add_parser("demo", help="make a 20-second film and put it through the pipeline")
     demo.add_argument("--once", action="store_true", help="exit when the film has ended instead of serving it")
     demo.set_defaults(command=_demo, json=False, output=None)
     for command in (run, up, demo):
-        command.add_argument("--port", type=int, help="port of the AWS endpoint (default 4566, or the next free one)")
         command.add_argument(
-            "--edge-port", type=int, help="port of the CloudFront stand-in (default 8080, or the next free one)"
+            "--port", type=_port, metavar="N", help="port of the AWS endpoint (default 4566, or the next free one)"
+        )
+        command.add_argument(
+            "--edge-port",
+            type=_port,
+            metavar="N",
+            help="port of the CloudFront stand-in (default 8080, or the next free one)",
         )
         command.add_argument(
             "-c",
@@ -153,7 +160,9 @@ def _add_console(commands: Any) -> None:
         "at a deployed stack, which it only reads unless --write is given",
     )
     page.add_argument("--stack", metavar="NAME", help="a deployed stack, in the account your AWS settings choose")
-    page.add_argument("--port", type=int, help="where to listen on 127.0.0.1 (default 8090, or the next free one)")
+    page.add_argument(
+        "--port", type=_port, metavar="N", help="where to listen on 127.0.0.1 (default 8090, or the next free one)"
+    )
     page.add_argument("--write", action="store_true", help="also upload, cancel, retry, approve and release from it")
     page.add_argument("--open", action="store_true", help="open it in the browser")
     page.set_defaults(command=_console)
@@ -166,7 +175,9 @@ def _add_mediaconvert(commands: Any) -> None:
         epilog="S3 and its credentials are those the AWS SDK finds: AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, "
         "AWS_PROFILE, AWS_ACCESS_KEY_ID and so on",
     )
-    alone.add_argument("--port", type=int, help="where to listen on 127.0.0.1 (default 4567, or the next free one)")
+    alone.add_argument(
+        "--port", type=_port, metavar="N", help="where to listen on 127.0.0.1 (default 4567, or the next free one)"
+    )
     alone.add_argument("--workers", type=_count, metavar="N", help="jobs at once (default: one for two cores)")
     alone.add_argument(
         "--queue", action="append", default=[], metavar="NAME[=N]", help="make a queue, of N jobs at once; repeatable"
@@ -175,6 +186,18 @@ def _add_mediaconvert(commands: Any) -> None:
         "--events", type=Path, metavar="FILE", help="also append every event to a file, one EventBridge event to a line"
     )
     alone.set_defaults(command=_mediaconvert)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: 0 (any that is free) to 65535")
+    return int(text)
+
+
+def _seconds(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
+    return int(text)
 
 
 def _count(text: str) -> int:
@@ -220,7 +243,10 @@ def _add_operations(commands: Any) -> None:
     retry.add_argument("--yes", action="store_true", help="with --since: do it; without it they are only listed")
     sweep = _operation(commands, "sweep", "sweep", "finish now what somebody left unfinished, and say what it was")
     sweep.add_argument(
-        "--grace", type=int, metavar="SECONDS", help="take up what is older than this (default 120: nobody's hands)"
+        "--grace",
+        type=_seconds,
+        metavar="SECONDS",
+        help="take up what is older than this (default 120: nobody's hands)",
     )
     replay = _operation(
         commands,
@@ -286,7 +312,7 @@ def _add_life(commands: Any) -> None:
     delete.add_argument("--yes", action="store_true", help="do not ask")
     delete.add_argument("--report", type=Path, metavar="FILE", help="write down every object that was removed")
     sign = about_an_asset("sign", "let somebody watch a private film: a link to the page, and cookies")
-    sign.add_argument("--minutes", type=int, default=60, metavar="N", help="for how long (default 60)")
+    sign.add_argument("--minutes", type=_count, default=60, metavar="N", help="for how long (default 60)")
     keys = commands.add_parser("keys", help="make a key pair for private playback")
     keys.add_argument("action", choices=["new"], help="what to do")
     keys.add_argument("name", metavar="NAME", help="what to call the files")
@@ -310,7 +336,7 @@ def _add_questions(commands: Any) -> None:
     films = _operation(commands, "list", "list_films", "list films, the newest change first", "inspect")
     films.add_argument("--status", "--state", choices=STATUSES, help="only those that are so")
     films.add_argument("--code", "--error", metavar="CODE", help="only those that ended with this error's code")
-    films.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many (100)")
+    films.add_argument("--limit", type=_count, default=100, metavar="N", help="at most so many (100)")
     show = _operation(
         commands, "show", "show", "one film: uploads, boxes with times and retries, jobs, links", "inspect"
     )

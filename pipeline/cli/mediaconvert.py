@@ -1,4 +1,7 @@
-"""`vod mediaconvert`: the local MediaConvert alone, until Ctrl-C. One line for every event of a job."""
+"""`vod mediaconvert`: the local MediaConvert alone, until Ctrl-C. One line for every event of a job.
+
+On a terminal the percents of the jobs under way are bars below the lines; in a pipe or a log they are lines, too.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,14 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress, TaskID
 
 from pipeline.cli.commands import wait_for_a_signal
+from pipeline.cli.progress import jobs_bars
 from pipeline.local.home import open_run
 from pipeline.local.mediaconvert.server import ACCOUNT, Server
+
+_ENDS = ("COMPLETE", "ERROR", "CANCELED")
 
 
 class QueueUnclear(Exception):
@@ -27,7 +34,8 @@ def serve(options: argparse.Namespace, console: Console, home: Path) -> int:
     with contextlib.ExitStack() as running:
         run = open_run(home)
         running.callback(run.close)
-        news = _News(console, options.events)
+        bars = running.enter_context(jobs_bars(console)) if console.is_terminal else None
+        news = _News(console, options.events, bars)
         running.callback(news.close)
         server = Server(
             run.path,
@@ -58,13 +66,15 @@ def _queue(text: str) -> tuple[str, int | None]:
 class _News:
     """Tells of jobs as they go, and keeps their events in a file, one EventBridge event to a line."""
 
-    def __init__(self, console: Console, path: Path | None):
-        self._console = console
+    def __init__(self, console: Console, path: Path | None, bars: Progress | None = None):
+        self._console, self._bars = console, bars
+        self._tasks: dict[str, TaskID] = {}
         self._file = path.open("a", encoding="utf-8") if path else None
         self.region = ""
 
     def emit(self, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:
-        self._console.print(_line(detail), soft_wrap=True)
+        if self._bars is None or not self._moved(detail, self._bars):
+            self._console.print(_line(detail), soft_wrap=True)
         if self._file:
             event = {
                 "version": "0",
@@ -78,6 +88,17 @@ class _News:
                 "detail": detail,
             }
             print(json.dumps(event, ensure_ascii=False), file=self._file, flush=True)
+
+    def _moved(self, detail: dict[str, Any], bars: Progress) -> bool:
+        """Move or remove the job's bar; whether that has said it all."""
+        job, status = detail["jobId"], detail["status"]
+        if status == "STATUS_UPDATE":
+            if job not in self._tasks:
+                self._tasks[job] = bars.add_task(job, total=100)
+            bars.update(self._tasks[job], completed=detail["jobProgress"]["jobPercentComplete"])
+        elif status in _ENDS and job in self._tasks:
+            bars.remove_task(self._tasks.pop(job))
+        return status == "STATUS_UPDATE"
 
     def close(self) -> None:
         if self._file:

@@ -76,7 +76,7 @@ def test_what_cannot_be_rolled_back_is_one_sentence(world: Any, capsys: Any, mon
 def deleted(world: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     asked: list[Any] = []
     monkeypatch.setattr(
-        work, "delete", lambda name, place, beyond, purge: asked.append((name, beyond, purge)) or REPORT
+        work, "delete", lambda name, place, beyond, purge, tell: asked.append((name, beyond, purge)) or REPORT
     )
     return asked
 
@@ -88,6 +88,14 @@ def test_a_deletion_reports_every_object(deleted: list[Any], capsys: Any, tmp_pa
     assert "1 source versions and 1 receipts of sources" in said and "stopped film-1-0123456789-r1" in said
     assert json.loads(file.read_text()) == REPORT
     assert deleted == [("film-1", work.Beyond("topic", "E1"), True)]
+
+
+def test_a_report_that_cannot_be_written_stops_it_before_anything_is_deleted(
+    deleted: list[Any], capsys: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "nowhere" / "report.json"
+    status, said = vod(capsys, "delete", "film-1", "--yes", "--report", str(file))
+    assert (status, deleted) == (1, []) and said == f"vod: {file}: No such file or directory"
 
 
 class Terminal(io.StringIO):
