@@ -1,7 +1,8 @@
 """Publish asset: point the stable URLs at this run. After this viewers can play it.
 
-In: {upload, asset, outputs, verified}. Out: the `playback` part: url, hls, dash, poster. Raises SourceSuperseded where
-a newer upload was published first or the run was cancelled, PointerContended where another run publishes right now.
+In: {upload, asset, outputs, verified}. Out: the `playback` part: url, hls, dash, poster, and the team's
+message with the folder to filter by. Raises SourceSuperseded where a newer upload was published first or the run was
+cancelled, PointerContended where another run publishes right now.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pipeline.aws import assembly, money, pointers
 from pipeline.aws.budget import Budget
 from pipeline.aws.faults import handles_faults
 from pipeline.aws.table import now
-from pipeline.media import playback
+from pipeline.media import notification, playback
 from pipeline.media.asset import Upload
 from pipeline.settings import PublishSettings
 
@@ -37,7 +38,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if not spent["unbilled"]:
         table.correct(upload, Decimal(str(spent["total"])))
     pointers.publish(table, settings.outputs_bucket, upload, asset["title"], made.manifests, made.asset_json)
-    return links
+    # The team's message is sent by the state machine, whose redrive tells those who were not told.
+    message = notification.published(upload, made.asset_json["published_at"], asset, links, verified["duration_ms"])
+    return {**links, "message": message, "folder": notification.folder(upload.key)}
 
 
 def _poster(asset_json: dict[str, Any], settings: PublishSettings) -> str | None:

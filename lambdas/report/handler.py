@@ -1,6 +1,6 @@
 """Report upload, Report superseded: write the receipt that content teams read beside their upload, for good.
 
-In: {upload, asset, source, warnings, captions, verified, playback}, or {upload, error} for an upload that was replaced.
+In: {upload, verified, playback}, or {upload, error} for an upload that was replaced.
 Out: where the receipt lies. Other steps write the receipt as well as they can (pipeline.aws.receipts); this one ends in
 red where it cannot be written. A superseded upload is counted as UploadsSuperseded, because its execution ends green; a
 published one as UploadsPublished and FilmPublished.

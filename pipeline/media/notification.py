@@ -9,6 +9,7 @@ refuse in an attribute is replaced.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline.media import keys
@@ -55,6 +56,22 @@ def message(
         "at": at,
         **{name: part for name, part in parts.items() if part is not None},
     }
+
+
+def published(
+    upload: Upload, at: str, asset: Mapping[str, Any], links: Mapping[str, str | None], duration_ms: int
+) -> dict[str, Any]:
+    """The message of a film that plays now: published, or updated where an earlier run's encode is used again."""
+    there = {name: link for name, link in links.items() if link}
+    return message(
+        "updated" if asset.get("base") else "published",
+        upload,
+        at,
+        asset["title"],
+        playback_url=links["url"],
+        playback=there,
+        duration_ms=duration_ms,
+    )
 
 
 def attributes(said: dict[str, Any]) -> dict[str, dict[str, str]]:

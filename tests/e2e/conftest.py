@@ -17,6 +17,7 @@ from pipeline.cli.films import Film
 from pipeline.cli.follow import Follower, Result
 from pipeline.cli.world import World
 from pipeline.local.stack import Stack
+from tests.media.receipt_schema import check_receipt
 
 _PATIENCE_SECONDS = 240
 
@@ -59,7 +60,7 @@ class Pipeline:
     def receipt(self, film_key: str) -> dict[str, Any]:
         key = film_key.replace("uploads/", "receipts/", 1) + ".json"
         body = self.world.client("s3").get_object(Bucket=self.world.outputs["SourcesBucket"], Key=key)["Body"].read()
-        return json.loads(body)
+        return check_receipt(json.loads(body))
 
     def record(self, result: Result) -> dict[str, Any]:
         from boto3.dynamodb.types import TypeDeserializer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from lambdas.report.handler import handler as report
 from lambdas.transcode.handler import handler as transcode
 from lambdas.verify.handler import handler as verify
 from pipeline import settings
-from pipeline.aws import objects, transcoder
+from pipeline.aws import objects, topic, transcoder
 from pipeline.aws.clients import client
 from pipeline.media import captions, errors, profiles
 from pipeline.media.asset import Upload
@@ -28,6 +29,7 @@ from pipeline.media.promise import promised
 from tests.aws.world import DELIVERY, TABLE, refusal
 from tests.media.encoded import encoded
 from tests.media.films import BUCKET, OUTPUTS, picture, probed, sound, upload
+from tests.media.receipt_schema import check_message, check_receipt
 from tests.media.test_captions import SRT
 from tests.media.test_cover import FRONT, apic, id3
 from tests.media.test_images import png
@@ -43,7 +45,9 @@ def put(key: str = KEY, body: bytes = b"film") -> Upload:
 
 def stored(bucket: str, key: str) -> Any:
     body = client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode()
-    return json.loads(body) if key.endswith(".json") else body
+    if not key.endswith(".json"):
+        return body
+    return check_receipt(json.loads(body)) if key.startswith("receipts/") else json.loads(body)
 
 
 def asset_json(film: Upload) -> dict[str, Any]:
@@ -145,6 +149,9 @@ def test_a_film_with_captions_is_published(table, answers):
     assert by_file["forced"]["forced"] and by_file["en"]["label"] == "English"
     assert stored(OUTPUTS, film.run_prefix + "captions/en.vtt").startswith("WEBVTT\nX-TIMESTAMP-MAP=")
     assert state["playback"]["url"] == f"https://d111111abcdef8.cloudfront.net/?asset={film.asset_id}"
+    said = check_message(state["playback"]["message"])
+    assert (said["event"], said["playback_url"]) == ("published", state["playback"]["url"])
+    assert state["playback"]["folder"] == "team"
 
     shown = asset_json(film)
     assert shown["status"] == "published" and [each["language"] for each in shown["captions"]] == ["en", "fr"]
@@ -189,6 +196,7 @@ def test_content_types_are_what_players_and_cloudfront_expect(table, answers):
 def test_every_step_may_run_twice(table, answers):
     film = put()
     first, second = run(film, "playback"), run(film, "playback")
+    assert first["playback"]["message"].pop("at") <= second["playback"]["message"].pop("at")
     assert first == second
 
 
@@ -237,9 +245,10 @@ def test_what_each_step_learned_of_a_run_stays_known(table, answers, monkeypatch
     film = put()
     state = run(film, "playback")
     known = table.known(film)
-    assert {part: known[part] for part in ("asset", "source", "outputs", "verified", "playback")} == {
-        part: state[part] for part in ("asset", "source", "outputs", "verified", "playback")
+    assert {part: known[part] for part in ("asset", "source", "outputs", "verified")} == {
+        part: state[part] for part in ("asset", "source", "outputs", "verified")
     }
+    assert known["playback"].items() < state["playback"].items()
     assert known["encode"] == film.run
     assert known["plan"]["profile"] == "default" and known["plan"]["rungs"] == state["plan"]["rungs"]
     assert known["plan"]["changes"] == ["It becomes smaller."]
@@ -424,11 +433,18 @@ def caught(error: errors.VodError) -> dict[str, str]:
     return {"Error": type(error).__name__, "Cause": json.dumps(message)}
 
 
-def test_a_rejected_upload_tells_its_owner_everywhere_the_same(table):
+def test_a_rejected_upload_tells_its_owner_everywhere_the_same(table, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        topic, "client", lambda service: SimpleNamespace(publish=lambda **message: said.append(message))
+    )
     film = put(body=b"")
     error = SourceRejected("INPUT_EMPTY", "film.mov is empty: 0 bytes", {"key": KEY})
     rejection = reject({"upload": film.as_state(), "error": caught(error)}, None)
     assert rejection == error.as_dict() == table.version(film)["error"]
+    (message,) = said
+    assert check_message(json.loads(message["Message"]))["error"] == rejection
+    assert message["MessageAttributes"]["code"] == {"DataType": "String", "StringValue": "INPUT_EMPTY"}
     assert table.version(film)["status"] == "rejected"
     assert stored(BUCKET, "receipts/team/Gar\u00e7on & Fille (+).mov.json")["error"] == rejection
     assert asset_json(film)["status"] == "rejected"

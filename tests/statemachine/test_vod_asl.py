@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import statelint.cli as statelint
 
-from pipeline.media import errors, holds
+from pipeline.media import errors, holds, notification
 from pipeline.media.job import _HEARTBEAT_SECONDS, _QUEUE_PATIENCE_SECONDS
+from tests.media.films import upload
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "statemachine" / "vod.asl.json"
@@ -319,6 +320,9 @@ def test_a_parallel_hands_out_its_branches_in_their_order():
     assert starts == ["Transcode streams", "Download wanted?", "Has captions?", "Has poster?", "Sound alone?"]
 
 
-def test_every_message_to_the_team_can_be_told_apart_from_its_repetition():
-    message = STATES["Notify team"]["Parameters"]["Message"]
-    assert "$.upload.revision" in message["deduplication_id.$"] and message["event"] == "published"
+def test_the_teams_message_is_the_one_that_publish_made_with_every_attribute_to_filter_by():
+    parameters = STATES["Notify team"]["Parameters"]
+    assert parameters["Message.$"] == "$.playback.message"
+    said = notification.message("published", upload(), "2026-11-23T12:49:03.512Z")
+    assert set(parameters["MessageAttributes"]) == set(notification.attributes(said))
+    assert all(each["DataType"] == "String" for each in parameters["MessageAttributes"].values())

@@ -42,7 +42,11 @@ ANSWERS: dict[str, Any] = {
         "warnings": [],
         "budget": "exhausted",
     },
-    "Publish asset": {"url": "https://example.com/?asset=film"},
+    "Publish asset": {
+        "url": "https://example.com/?asset=film",
+        "folder": "/",
+        "message": {"event": "published", "schema": 2},
+    },
 }
 
 
