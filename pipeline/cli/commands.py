@@ -29,7 +29,7 @@ _UPLOADS_AT_ONCE = 4
 def run(films: list[Film], console: Console, home: Path, options: argparse.Namespace) -> int:
     """Upload films, follow them to their ends, say how they ended; then serve until Ctrl-C, unless asked not to."""
     with _started(console, home, options, attach=True) as world:
-        results = _follow([Follower(world, film) for film in films], console)
+        results = _follow([Follower(world, film, patient=False) for film in films], console)
         for result in results:
             if result.status == "published" and options.output:
                 collect(world, result, options.output)

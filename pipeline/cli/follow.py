@@ -15,7 +15,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from pipeline.cli.films import Film
 from pipeline.cli.world import World
-from pipeline.media import errors, keys, playback, timeline
+from pipeline.media import errors, holds, keys, playback, timeline
 
 _STARTS_WITHIN_SECONDS = 60
 
@@ -32,7 +32,8 @@ class Snapshot:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """How one film ended. status: published, rejected, failed or superseded. Times in seconds, durations in ms."""
+    """How one film ended. status: published, rejected, failed or superseded; or held or waiting, where it waits for
+    somebody's word, which `waits` says. Times in seconds, durations in ms."""
 
     film: Film
     asset_id: str
@@ -47,6 +48,7 @@ class Result:
     encoding_seconds: float | None = None
     queued_seconds: float = 0.0
     execution_arn: str | None = None
+    waits: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints: the published contract of the command."""
@@ -56,6 +58,7 @@ class Result:
             "version": self.version,
             "status": "rejected" if self.status == "superseded" else self.status,
             "error": self.error,
+            **({"waits": self.waits} if self.waits else {}),
             "playback_url": self.playback_url,
             "renditions": list(self.renditions),
             "duration_ms": self.duration_ms,
@@ -64,10 +67,13 @@ class Result:
 
 
 class Follower:
-    """One upload under way. Call `upload`, then `look` until it gives a Result."""
+    """One upload under way. Call `upload`, then `look` until it gives a Result.
 
-    def __init__(self, world: World, film: Film):
-        self._world = world
+    patient: go on looking while the film waits for somebody's word; otherwise that is its Result.
+    """
+
+    def __init__(self, world: World, film: Film, patient: bool = True):
+        self._world, self._patient = world, patient
         self.film = film
         self.asset_id = keys.asset_id(world.outputs["SourcesBucket"], film.key)
         self.version = ""
@@ -100,15 +106,28 @@ class Follower:
         try:
             execution = sfn.describe_execution(executionArn=arn)
         except sfn.exceptions.ExecutionDoesNotExist:
+            if self._is_left_waiting(()):
+                return
             if time.time() - self._uploaded_at > _STARTS_WITHIN_SECONDS:
                 self.result = self._ended("failed", error=_never_started(self.film.key), ended=time.time())
             return
         steps = timeline.steps(self._history(arn))
         if execution["status"] == "RUNNING":
+            if steps and steps[-1].name.startswith("Hold ") and self._is_left_waiting(steps):
+                return
             self.snapshot = Snapshot("running", steps, self._percent(steps), 1.0)
             return
         self.result = self._finish(execution)
         self.snapshot = Snapshot(self.result.status, steps, 100, 1.0)
+
+    def _is_left_waiting(self, steps: tuple[timeline.Step, ...]) -> bool:
+        """Whether the film waits for somebody, and nobody here waits with it."""
+        record = {} if self._patient else self._record(f"version#{self.version}") or {}
+        if record.get("status") not in holds.STATUS.values():
+            return False
+        self.result = self._ended(record["status"], time.time(), waits=record["waits"])
+        self.snapshot = Snapshot(record["status"], steps, None, 1.0)
+        return True
 
     @property
     def execution_arn(self) -> str:

@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
     run = commands.add_parser(
         "run",
         help="put films through the pipeline and serve them",
-        epilog="exit status: 0 all published, 1 some failed, 3 some rejected",
+        epilog="exit status: 0 all published, 1 some failed, 3 some rejected, or waiting for somebody's word",
     )
     run.add_argument(
         "films", nargs="+", metavar="FILM", help="film files; captions beside them (film.en.srt) come along"

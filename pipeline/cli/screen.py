@@ -139,6 +139,10 @@ def _colour(status: str) -> str:
 
 def print_receipt(console: Console, result: Result) -> None:
     """The short receipt of one film."""
+    if result.waits:
+        console.print(Text.assemble((f"{result.status} ", "bold cyan"), (result.film.name, "bold")))
+        console.print(Text(f"  {result.waits['message']}"), soft_wrap=True)
+        return
     if result.status != "published":
         _print_trouble(console, result)
         return
