@@ -220,10 +220,6 @@ def _playback(asset: Item, found: Mapping[str, Item], delivery_url: str, asset_i
 # The film ------------------------------------------------------------------------------------------------------------
 
 
-#: The run's parts that keep a person's word, and what it was.
-_DECISIONS = {"release": "released", "approval": "approved"}
-
-
 def _about_the_film(known: Mapping[str, Any]) -> dict[str, Any]:
     """What was found, what was changed, what was made; each as soon as it is known."""
     asset, source, plan, verified = (known.get(name) or {} for name in ("asset", "source", "plan", "verified"))
@@ -242,7 +238,6 @@ def _about_the_film(known: Mapping[str, Any]) -> dict[str, Any]:
         "wishes": asset.get("wishes") or None,
         "warnings": warnings or None,
         "price": _price(known.get("price") or {}),
-        "decisions": [{"what": did, **known[part]} for part, did in _DECISIONS.items() if known.get(part)] or None,
     }
 
 

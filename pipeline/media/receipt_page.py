@@ -113,7 +113,6 @@ def page(receipt: Mapping[str, Any]) -> str:
         _renditions(receipt),
         _captions(receipt),
         _cost(receipt),
-        _list_of("Who decided", map(_decision, receipt.get("decisions", []))),
         _uploads(receipt),
         _foot(receipt),
     ]
@@ -360,11 +359,6 @@ def _uploads(receipt: Mapping[str, Any]) -> str:
     surplus = receipt.get("versions_left_out")
     more = f'<p class="soft">and {surplus} older ones</p>' if surplus else ""
     return _table("Uploads of this file", ("Version", "State", "Received", "Size"), rows, numbers=3, more=more)
-
-
-def _decision(decided: Mapping[str, Any]) -> str:
-    note = f": {decided['note']}" if decided.get("note") else ""
-    return f"{decided['what']} by {decided['by']}, {str(decided['at'])[:16].replace('T', ' ')} UTC{note}"
 
 
 def _foot(receipt: Mapping[str, Any]) -> str:

@@ -453,6 +453,6 @@ def test_who_approved_and_what_they_said_stands_in_the_receipt(table, steps):
     held(steps)
     decide.approve(FILM.asset_id, PLACE, "Ana <3", "fine")
     written = {end: objects.read(FILM.bucket, keys.receipt_key(FILM.key, end)).decode() for end in (".json", ".html")}
-    (said,) = json.loads(written[".json"])["decisions"]
-    assert (said["what"], said["by"], said["note"]) == ("approved", "Ana <3", "fine") and said["at"]
-    assert "Who decided" in written[".html"] and "Ana &lt;3" in written[".html"]
+    said = json.loads(written[".json"])["approval"]
+    assert (said["by"], said["note"]) == ("Ana <3", "fine") and said["at"]
+    assert "Approved" in written[".html"] and "Ana &lt;3" in written[".html"]
