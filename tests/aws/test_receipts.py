@@ -121,11 +121,12 @@ def test_eight_writers_at_once_end_with_the_newest_truth(table):
     assert told()["title"] == table.known(FILM)["asset"]["title"]
 
 
-def test_a_receipt_that_cannot_be_written_fails_nobody_and_is_left_to_the_sweep(table, monkeypatch, caplog):
+@pytest.mark.parametrize("trouble", [refusal("PutObject", "AccessDenied", 403), KeyError("a bug of ours")])
+def test_a_receipt_that_cannot_be_written_fails_nobody_and_is_left_to_the_sweep(table, monkeypatch, caplog, trouble):
     table.register(FILM)
 
     def refused(*arguments):
-        raise refusal("PutObject", "AccessDenied", 403)
+        raise trouble
 
     monkeypatch.setattr(objects, "replace", refused)
     with caplog.at_level(logging.ERROR):
