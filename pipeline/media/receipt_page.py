@@ -60,6 +60,7 @@ margin:0 0 1rem}
 h1{font-size:clamp(1.4rem,4.5vw,1.9rem);line-height:1.2;margin:.5rem 0 .35rem;letter-spacing:-.01em}
 h2{font-size:1rem;margin:0 0 .6rem}
 p{margin:.35rem 0}
+.lines{white-space:pre-line}
 .soft{color:var(--soft);font-size:.9rem}
 .badge{display:inline-block;border-radius:999px;padding:.15rem .7rem;font-size:.85rem;font-weight:600}
 .good{color:var(--good);background:var(--good-bg)}.bad{color:var(--bad);background:var(--bad-bg)}
@@ -174,7 +175,7 @@ def _top(receipt: Mapping[str, Any]) -> str:
             f'<section class="card top{" pictured" if picture else ""}">{picture}<div>',
             f'<span class="badge {colour}">{_text(badge)}</span>',
             f"<h1>{_own(receipt['title'])}</h1>",
-            f"<p>{_own(description)}</p>" if description else "",
+            f'<p class="lines">{_own(description)}</p>' if description else "",
             f"<p>{_own(receipt['state'])}</p>{progress}{since}{play}</div></section>",
         ]
     )
@@ -209,13 +210,15 @@ def _error(receipt: Mapping[str, Any]) -> str:
     if not error:
         return ""
     title = {"rejected": "Why it was rejected", "superseded": "Why it was not published"}
-    facts = [(name, _value(value)) for name, value in (error.get("evidence") or {}).items()]
+    message = error.get("message", "")
+    evidence = {name: value for name, value in (error.get("evidence") or {}).items() if not _is_said(value, message)}
+    facts = [(name, _value(value)) for name, value in evidence.items()]
     address = receipt.get("error_page")
     return "".join(
         [
             '<section class="card notice bad">',
             f"<h2>{_text(title.get(receipt['status'], 'What went wrong'))}</h2>",
-            f"<p>{_own(error.get('message', ''))}</p>",
+            f'<p class="lines">{_own(message)}</p>',
             f'<p class="do">What to do: {_own(error["fix"])}</p>' if error.get("fix") else "",
             _facts(facts),
             f'<p class="soft">Code <code>{_text(error.get("code", ""))}</code>',
@@ -223,6 +226,11 @@ def _error(receipt: Mapping[str, Any]) -> str:
             "</p></section>",
         ]
     )
+
+
+def _is_said(value: Any, message: str) -> bool:
+    """Whether a list in the evidence, which programs read, is the message's own lines."""
+    return isinstance(value, list) and bool(value) and all(isinstance(line, str) and line in message for line in value)
 
 
 def _waits(receipt: Mapping[str, Any]) -> str:

@@ -183,3 +183,12 @@ def test_what_was_wished_and_decided_is_shown():
 def test_long_evidence_is_cut():
     error = {**RECEIPTS["failed"]["error"], "evidence": {"said": "x" * 10_000}}
     assert len(page({**RECEIPTS["failed"], "error": error})) < len(page(RECEIPTS["failed"])) + 3_000
+
+
+def test_what_the_message_says_line_by_line_is_not_said_again():
+    problems = ["f.json, line 1: one", "f.json, line 2: two"]
+    error = {**RECEIPTS["rejected"]["error"], "message": "\n".join(problems), "evidence": {"problems": problems}}
+    said = page({**RECEIPTS["rejected"], "error": error})
+    assert said.count("f.json, line 2: two") == 1 and "one\nf.json" in said and 'class="lines"' in said
+    other = page({**RECEIPTS["rejected"], "error": {**error, "evidence": {"problems": [*problems, "three"]}}})
+    assert other.count("f.json, line 2: two") == 2
