@@ -7,12 +7,14 @@ no plan. What can go wrong: `NoSuchProfile`, and what films.py says of a path.
 The rules are the pipeline's own functions: `require_bytes` and `asset_part` of Ingest, for which the film's folder
 stands for the bucket, the local Probe and `Source.from_probe`, the planner's `plan_wished`, the captions' `parse`.
 Probe reads a file's headers and first pictures: damage in the middle is found when the film is encoded, and an answer
-here does not promise that there is none.
+here does not promise that there is none. One look is this command's own: a file that is shorter than its index says is
+rejected here at once, and by the pipeline after an encode that somebody paid for.
 """
 
 from __future__ import annotations
 
 import argparse
+import collections
 import json
 from functools import partial
 from pathlib import Path
@@ -24,6 +26,7 @@ from rich.text import Text
 from pipeline.cli.films import Film, films_from
 from pipeline.cli.lines import printable, rendition_line, sound_line, source_line
 from pipeline.cli.progress import bar
+from pipeline.local.mediaconvert.extent import missing_bytes
 from pipeline.local.mediaconvert.probe import ProbeRefused, probe_file
 from pipeline.media import arrival, captions, errors, job, keys, poster, price, profiles, wishes
 from pipeline.media.asset import Upload
@@ -32,8 +35,15 @@ from pipeline.media.source import Source, require_bytes, unreadable
 
 #: Buckets have no names before there is a pipeline, and no rule looks at them.
 _SOURCES, _OUTPUTS = "sources", "outputs"
+#: Of a film's length, Verify forgives so much (pipeline.media.outputs).
+_MISSED_SHARE = 0.02
 OK, REJECTED, NO_PLAN = "ok", "rejected", "no plan"
 _STATUS = {OK: 0, NO_PLAN: 1, REJECTED: 3}
+_WORDS = {
+    OK: ("green", "would be published"),
+    REJECTED: ("yellow", "would be rejected"),
+    NO_PLAN: ("red", "would fail"),
+}
 
 
 class NoSuchProfile(Exception):
@@ -43,17 +53,19 @@ class NoSuchProfile(Exception):
 def check(options: argparse.Namespace, console: Console) -> int:
     """The command: one verdict after the other, or with --json one object to a line on standard output."""
     profile = _profile(options.profile)
-    worst, films = 0, films_from(options.films)
+    films, reports = films_from(options.films), []
     with bar("films read", len(films), options.json) as advance:
         for film in films:
-            report = report_on(film, profile)
+            report = report_on(film, profile, options.accelerated)
             if options.json:
                 print(json.dumps(report), flush=True)  # ASCII: a file's name need not be UTF-8
             else:
                 _print(console, report)
-            worst = max(worst, _STATUS[report["verdict"]])
+            reports.append(report)
             advance(1)
-    return worst
+    if len(reports) > 1 and not options.json:
+        console.print(_altogether(reports), soft_wrap=True)
+    return max(_STATUS[report["verdict"]] for report in reports)
 
 
 def _profile(name: str) -> profiles.Profile:
@@ -69,15 +81,17 @@ def _profile(name: str) -> profiles.Profile:
 # --- the verdict -----------------------------------------------------------------------------------------------------
 
 
-def report_on(film: Film, profile: profiles.Profile) -> dict[str, Any]:
+def report_on(film: Film, profile: profiles.Profile, accelerated: bool = False) -> dict[str, Any]:
     """{file, key, title, profile, verdict, error}, and for a film that would be taken {wishes, source, renditions,
-    audio, captions, poster, thumbnails, download, changes, warnings, price}. What each holds is what the state of an
-    execution holds. profile: of films that do not ask for another.
+    audio, captions, poster, thumbnails, download, changes, warnings, minutes, accelerated, price}. What each holds is
+    what the state of an execution holds; minutes are {film, billed}, the second those of all outputs. profile: of films
+    that do not ask for another. accelerated: whether the deployment asks for acceleration, which costs more.
     """
     head = {"file": str(film.path), "key": film.key, "title": keys.title(film.key), "profile": profile.name}
     upload = _upload(film)
     try:
         require_bytes(upload.key, upload.size)
+        missing = _require_whole(film.path)
         asset = arrival.asset_part(film.key, film.around, partial(_start, film), tuple(profiles.load()))
         wished = asset["wishes"]
         profile = profiles.load().get(wished.get("profile"), profile)
@@ -91,6 +105,7 @@ def report_on(film: Film, profile: profiles.Profile) -> dict[str, Any]:
     planned = plan.as_state()
     tracks = [_caption(film, sidecar, source.duration_ms) for sidecar in asset["captions"]]
     shown = _poster(film, asset["poster"]) if asset["poster"] else {"warnings": []}
+    bill = price.predict_all((plan.streams, plan.download), source.duration_ms, price.load(), accelerated)
     return {
         **head,
         "verdict": OK,
@@ -105,6 +120,7 @@ def report_on(film: Film, profile: profiles.Profile) -> dict[str, Any]:
         "download": plan.download is not None,
         "changes": list(changes(source, plan)),
         "warnings": [
+            *missing,
             *asset["warnings"],
             *shown["warnings"],
             *source.warnings,
@@ -112,7 +128,12 @@ def report_on(film: Film, profile: profiles.Profile) -> dict[str, Any]:
             *(line for track in tracks for line in track["warnings"]),
             *_left_out(asset["captions_left_out"]),
         ],
-        "price": _price(plan, source.duration_ms).as_dict(),
+        "minutes": {
+            "film": round(source.duration_ms / 60_000, 2),
+            "billed": round(float(sum(item.minutes for item in bill.items)), 2),
+        },
+        "accelerated": accelerated,
+        "price": bill.as_dict(),
     }
 
 
@@ -136,6 +157,19 @@ def _probe(path: Path, url: str) -> dict[str, Any]:
         return probe_file(path.resolve(), url)
     except ProbeRefused as refused:
         raise unreadable(str(refused)) from refused
+
+
+def _require_whole(path: Path) -> list[str]:
+    """What a file says of its own length, which the pipeline learns after the encode only. A warning where it lacks a
+    little. Raises SourceRejected where it lacks so much that Verify would miss it in the film."""
+    size, missing = path.stat().st_size, missing_bytes(path)
+    if not missing:
+        return []
+    said = f"{path.name} has {size:,} bytes, and by its own index it should have {size + missing:,}"
+    if missing > _MISSED_SHARE * (size + missing):
+        evidence = {"size_bytes": size, "missing_bytes": missing}
+        raise errors.SourceRejected("INPUT_TRUNCATED", f"{said}: it breaks off", evidence)
+    return [f"{said}: its end may be missing."]
 
 
 def _start(film: Film, key: str, length: int) -> bytes | None:
@@ -172,17 +206,11 @@ def _left_out(surplus: int) -> list[str]:
     return [f"{surplus} caption files are left out: at most {captions.MOST_SIDECARS} are taken."] if surplus else []
 
 
-def _price(plan: job.Plan, duration_ms: int) -> price.Bill:
-    """Of both jobs, without acceleration, which a deployment may ask for."""
-    return price.predict_all((plan.streams, plan.download), duration_ms, price.load())
-
-
 # --- on the screen ---------------------------------------------------------------------------------------------------
 
 
 def _print(console: Console, report: dict[str, Any]) -> None:
-    colour = {OK: "green", REJECTED: "yellow", NO_PLAN: "red"}[report["verdict"]]
-    verdict = {OK: "would be published", REJECTED: "would be rejected", NO_PLAN: "would fail"}[report["verdict"]]
+    colour, verdict = _WORDS[report["verdict"]]
     name = printable(Path(report["file"]).name)
     console.print(Text.assemble((name, "bold"), "  ", (verdict, f"bold {colour}")), soft_wrap=True)
     for line in _lines(report):
@@ -193,6 +221,8 @@ def _lines(report: dict[str, Any]) -> list[str]:
     error = report["error"]
     if error:
         return [
+            # MediaConvert's own words tell an uploader little: ours first.
+            *([errors.CODES[error["code"]].cause] if "probe" in error.get("evidence", {}) else []),
             *error["message"].splitlines(),
             f"What to do: {error['fix']}",
             f"More: {errors.page_of(error['code'])} ({error['code']})",
@@ -209,7 +239,7 @@ def _lines(report: dict[str, Any]) -> list[str]:
     lines += ["download   one MP4 file"] if report["download"] else []
     lines += [f"changed    {one}" for one in report["changes"]]
     lines += [f"warning    {one}" for one in report["warnings"]]
-    return [*lines, f"price      {_cost(report['price'])}"]
+    return [*lines, *_cost(report)]
 
 
 def _wishes(wished: dict[str, Any]) -> str:
@@ -227,12 +257,25 @@ def _listed(value: Any) -> str:
     return " + ".join(value) if isinstance(value, list) else str(value)
 
 
-def _cost(bill: dict[str, Any]) -> str:
-    minutes = sum(item["minutes"] for item in bill["items"])
-    unknown = [item for item in bill["items"] if item["price"] is None]
+def _cost(report: dict[str, Any]) -> list[str]:
+    """What it would cost, what makes that dearer, and what is not in it."""
+    bill = report["price"]
     about = "" if bill["sure"] else "about "
-    said = f"{about}{bill['total']:.4f} {bill['currency']} for {minutes:.1f} minutes of outputs in {bill['region']}"
-    if unknown:
-        named = ", ".join(sorted({item["class"] for item in unknown}))
-        said += f", and {len(unknown)} without a known price ({named})"
-    return f"{said}; prices of {bill['prices_read']}"
+    minutes = f"{report['minutes']['billed']:.1f} minutes of outputs"
+    where = f"{bill['region']}, prices of {bill['prices_read']}"
+    unknown = [item["output"] for item in bill["items"] if item["price"] is None]
+    rest = f", without {', '.join(unknown)}: no price known" if unknown else ""
+    lines = [f"price      {about}{bill['total']:.4f} {bill['currency']} for {minutes} ({where}){rest}"]
+    priced = [item for item in bill["items"] if item["price"] is not None]
+    dearer = {item["why"].split(";")[0] for item in priced if item["class"].startswith("P-")}
+    return lines + ([f"dearer     {', '.join(sorted(dearer))}: MediaConvert's professional tier"] if dearer else [])
+
+
+def _altogether(reports: list[dict[str, Any]]) -> str:
+    """Of several films: how many would be what, and what they would cost together."""
+    counts = collections.Counter(report["verdict"] for report in reports)
+    said = ", ".join(f"{counts[verdict]} {words}" for verdict, (_, words) in _WORDS.items() if counts[verdict])
+    bills = [report["price"] for report in reports if report["verdict"] == OK]
+    total = sum(bill["total"] for bill in bills)
+    cost = f"; about {total:.4f} {bills[0]['currency']} altogether" if bills else ""
+    return f"{len(reports)} films: {said}{cost}"

@@ -6,6 +6,7 @@ disk need not be UTF-8. What is not printable is shown as a replacement characte
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 
@@ -21,10 +22,27 @@ def each_line(text: str) -> list[str]:
 
 def source_line(source: dict[str, Any]) -> str:
     """A film in a few words, from the `source` part of the state."""
-    video = source["video"]
-    picture = f"{video['width']}x{video['height']} {video['codec']}" if video else "no picture"
     sounds = ", ".join(f"{track['codec']} {track['channels']} channels" for track in source["audio"]) or "no sound"
-    return f"{source['container']}, {source['duration_ms'] / 1000:.1f} s, {picture}, {sounds}"
+    picture = _picture(source["video"]) if source["video"] else "no picture"
+    return f"{source['container']}, {_length(source['duration_ms'])}, {picture}, {sounds}"
+
+
+def _picture(video: dict[str, Any]) -> str:
+    """Size, codec, rate, and what will cost or change something."""
+    rate = f"{float(Fraction(video['frame_rate'])):.3f}".rstrip("0").rstrip(".")
+    said = f"{video['width']}x{video['height']} {video['codec']} {rate} fps"
+    hdr = {"SMPTE_2084": "HDR (PQ)", "ARIB_B67": "HDR (HLG)"}.get(video.get("transfer") or "")
+    odd = ["variable" if video.get("variable_rate") else "", "interlaced" if video.get("interlaced") else "", hdr or ""]
+    return " ".join([said, *filter(None, odd)])
+
+
+def _length(milliseconds: int) -> str:
+    """9.6 s, 6:03 or 1:02:03."""
+    if milliseconds < 60_000:
+        return f"{milliseconds / 1000:.1f} s"
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def rendition_line(rung: dict[str, Any]) -> str:

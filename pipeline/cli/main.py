@@ -148,6 +148,11 @@ def _add_check(commands: Any) -> None:
     )
     check.add_argument("films", nargs="+", metavar="FILE", help="film files; captions beside them are read as well")
     check.add_argument("--profile", default="default", metavar="NAME", help="a profile of profiles.toml (default)")
+    check.add_argument(
+        "--accelerated",
+        action="store_true",
+        help="the price where the deployment asks for acceleration, which is dearer",
+    )
     check.add_argument("--json", action="store_true", help="print one JSON object per film on standard output")
     check.set_defaults(command=_check)
 

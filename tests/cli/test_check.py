@@ -191,3 +191,55 @@ def test_what_may_be_another_films_is_told(talk, capsys):
         "talk.en.srt is not used, because it may be for talk.mov or talk.mp4; "
         "name it talk.mov.en.srt or talk.mp4.en.srt"
     ]
+
+
+# Money and length ----------------------------------------------------------------------------------------------------
+
+
+def test_the_report_has_the_minutes_of_the_film_and_those_of_the_bill(folder, capsys):
+    _, (report,) = checked(capsys, str(films.plain(folder, 1)))
+    assert report["minutes"] == {"film": 0.02, "billed": 0.5} and report["accelerated"] is False
+    words = told(capsys, str(films.plain(folder, 1)))
+    assert "for 0.5 minutes of outputs (us-east-1, prices of " in words and "without Poster: no price known" in words
+    assert "dearer" not in words
+
+
+def test_acceleration_is_priced_where_somebody_says_so(folder, capsys):
+    film = str(films.plain(folder, 1))
+    _, (plain,) = checked(capsys, film)
+    _, (dear,) = checked(capsys, "--accelerated", film)
+    assert dear["accelerated"] and dear["price"]["total"] > plain["price"]["total"]
+    assert "dearer     accelerated transcoding: MediaConvert's professional tier" in told(capsys, "--accelerated", film)
+
+
+def test_what_has_no_price_is_not_what_makes_it_dearer(folder, capsys):
+    words = told(capsys, "--profile", "av1", str(films.plain(folder, 1)))
+    assert "dearer     AV1: MediaConvert's professional tier" in words
+
+
+def test_several_films_are_summed_up(folder, capsys):
+    bad = films.written(folder, "bad too.mp4", b"no film" * 100)
+    good = films.plain(folder, 1)
+    last = told(capsys, str(bad), str(good)).splitlines()[-1]
+    assert last.startswith("2 films: 1 would be published, 1 would be rejected; about 0.00") and "USD" in last
+    assert "altogether" not in told(capsys, str(good))
+    assert told(capsys, str(bad), str(bad)).splitlines()[-1] == "2 films: 2 would be rejected"
+
+
+def test_a_file_that_was_copied_by_half_is_told_before_anybody_pays_for_it(folder, capsys, tmp_path):
+    whole = films.plain(folder, 1).read_bytes()
+    half = films.written(tmp_path, "half.mp4", whole[: len(whole) * 2 // 3])
+    status, (report,) = checked(capsys, str(half))
+    assert (status, report["verdict"]) == (3, "rejected") and report["error"]["code"] == "INPUT_TRUNCATED"
+
+
+def test_a_file_that_lacks_a_little_is_warned_of(folder, capsys, tmp_path):
+    """A box of four bytes more than there are, at the end."""
+    whole = films.plain(folder, 1).read_bytes()
+    more = films.written(tmp_path, "more.mp4", whole + (12).to_bytes(4, "big") + b"free")
+    status, (report,) = checked(capsys, str(more))
+    assert (status, report["verdict"]) == (0, "ok")
+    assert report["warnings"][0] == (
+        f"more.mp4 has {len(whole) + 8:,} bytes, and by its own index it should have {len(whole) + 12:,}: "
+        "its end may be missing."
+    )

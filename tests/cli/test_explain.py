@@ -20,7 +20,7 @@ from tests.media.films import BUCKET
 SOURCE = {
     "container": "mp4",
     "duration_ms": 2000,
-    "video": {"codec": "AVC", "width": 640, "height": 360},
+    "video": {"codec": "AVC", "width": 640, "height": 360, "frame_rate": "30000/1001", "transfer": "ARIB_B67"},
     "audio": [{"codec": "AAC", "channels": 2}],
     "warnings": ["The film is variable."],
 }
@@ -91,7 +91,7 @@ def test_the_bundle_tells_the_attempts_the_engines_last_lines_the_film_and_the_p
         "              The transcoder was ended by SIGKILL",
         "              [mov] last words",
         "              The job needs 1 MB",
-        "  source    mp4, 2.0 s, 640x360 AVC, AAC 2 channels",
+        "  source    mp4, 2.0 s, 640x360 AVC 29.97 fps HDR (HLG), AAC 2 channels",
         "              The film is variable.",
         "  plan      profile av1: 360p 640x360",
         "  log       2026-11-23 13:05:17.391  plan      plain text",
