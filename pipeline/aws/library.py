@@ -55,7 +55,7 @@ def looked_at(
         "profile": settings.profile,
         "currency": price.load().currency,
         "sampled": sampled,
-        "estimate": round(sampled["predicted"] * size / sampled["bytes"], 2) if priced else None,
+        "estimate": round(sampled["predicted"] * size / sampled["bytes"], _PLACES) if priced else None,
     }
 
 

@@ -176,21 +176,30 @@ def _look_first(world: World, options: argparse.Namespace) -> dict[str, Any]:
 def _tell_looked_at(found: dict[str, Any]) -> list[str]:
     sampled, currency = found["sampled"], found["currency"]
     lines = [
-        f"{found['new']} films would start, {found['bytes'] / 2**30:.2f} GiB; {found['known']} came in before and "
+        f"{found['new']} films would start, {_size(found['bytes'])}; {found['known']} came in before and "
         f"would not; {found['left_out']} objects are no films"
     ]
     if sampled["films"]:
         rest = "" if sampled["whole"] else ", without what has no known price"
         lines.append(
-            f"{sampled['films']} of them were probed: {sampled['duration_ms'] / 60_000:.1f} minutes of film, "
-            f"{sampled['predicted']:.4f} {currency} in profile {found['profile']}{rest}"
+            f"probed {sampled['films']} of them: {sampled['duration_ms'] / 60_000:.1f} minutes of film, "
+            f"{_amount(sampled['predicted'])} {currency} in profile {found['profile']}{rest}"
         )
     lines += [f"  {count} of these would be rejected: {code}" for code, count in sampled["rejected"].items()]
     if found["estimate"] is not None:
         whole = sampled["films"] == found["new"]
         rest = "" if whole else ", if the rest are as these are, byte for byte (--sample N probes more)"
-        lines.append(f"all together: {'' if whole else 'about '}{found['estimate']:.2f} {currency}{rest}")
+        lines.append(f"all together: {'' if whole else 'about '}{_amount(found['estimate'])} {currency}{rest}")
     return [*lines, "nothing was announced: leave out --dry-run to begin"]
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.2f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
+
+
+def _amount(usd: float) -> str:
+    """Cents do for many films, and not for one."""
+    return f"{usd:.2f}" if usd >= 10 else f"{usd:.4f}"
 
 
 def _tell_ingested(result: dict[str, Any]) -> list[str]:

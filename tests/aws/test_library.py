@@ -59,7 +59,7 @@ def test_a_library_is_counted_and_nothing_is_written(asked, table):
     assert [found[name] for name in ("films", "known", "new", "left_out", "bytes")] == [4, 1, 3, 1, 3000]
     assert table.everything(known.asset_id) == before and len(asked) == 3
     assert found["sampled"]["duration_ms"] == 60_000 and found["sampled"]["rejected"] == {}
-    assert found["estimate"] == round(found["sampled"]["predicted"], 2) > 0, "all were probed: no guess"
+    assert found["estimate"] == found["sampled"]["predicted"] > 0, "all were probed: no guess"
 
 
 def test_what_was_probed_stands_for_the_rest_by_bytes(asked):
@@ -67,7 +67,7 @@ def test_what_was_probed_stands_for_the_rest_by_bytes(asked):
         put(f"uploads/{number:02}.mp4", 1000)
     found = library.looked_at(BUCKET, "uploads/", SETTINGS, sample=2)
     assert found["sampled"]["films"] == 2 == len(asked)
-    assert found["estimate"] == pytest.approx(10 * found["sampled"]["predicted"], abs=0.005)
+    assert found["estimate"] == pytest.approx(10 * found["sampled"]["predicted"], abs=0.0001)
     assert not found["sampled"]["whole"], "posters have no known price"
 
 

@@ -186,9 +186,9 @@ def test_a_dry_ingest_says_how_many_and_what_it_may_cost(capsys, looked):
     assert status == 0 and looked[0][1:] == ("uploads/old/", "as the deployment plans", 10)
     assert said.splitlines() == [
         "28 films would start, 3.00 GiB; 2 came in before and would not; 3 objects are no films",
-        "10 of them were probed: 10.0 minutes of film, 0.5000 USD in profile default, without what has no known price",
+        "probed 10 of them: 10.0 minutes of film, 0.5000 USD in profile default, without what has no known price",
         "  1 of these would be rejected: INPUT_EMPTY",
-        "all together: about 1.50 USD, if the rest are as these are, byte for byte (--sample N probes more)",
+        "all together: about 1.5000 USD, if the rest are as these are, byte for byte (--sample N probes more)",
         "nothing was announced: leave out --dry-run to begin",
     ]
 
