@@ -275,5 +275,6 @@ function bill(kind, { items = [], region, prices_read: read }) {
   const row = (item) => el("tr", {}, el("td", { class: "film" }, item.output), el("td", { data: { label: "Class" } }, el("code", {}, item.class)),
     el("td", { data: { label: "Minutes" } }, el("span", { class: "number" }, String(item.minutes))),
     el("td", { data: { label: "Price" } }, el("span", { class: "number" }, item.price === null ? "unknown" : item.price.toFixed(4))), el("td", {}, el("small", {}, item.why)));
-  return el("table", {}, el("caption", {}, `${kind}${read ? `, prices of ${read}` : ""}${region ? `, ${region}` : ""}`), el("tbody", {}, items.map(row)));
+  const head = ["Output", "Class", "Minutes", "Price", ""].map((text) => el("th", { scope: "col" }, text));
+  return el("table", {}, el("caption", {}, `${kind}${read ? `, prices of ${read}` : ""}${region ? `, ${region}` : ""}`), el("thead", {}, el("tr", {}, head)), el("tbody", {}, items.map(row)));
 }

@@ -109,10 +109,11 @@ export class Uploads {
     if (!files.length) return;
     this.show(true);
     const batch = files.map(({ file, folder }) => new Upload(file, this.target(folder), () => this.later()));
-    for (const one of batch) if (!one.file.size) Object.assign(one, { state: "failed", error: "The file is empty (0 bytes). Export it again, then upload that file." });
+    for (const one of batch) if (!one.file.size) Object.assign(one, { state: "failed", hopeless: true, error: "The file is empty (0 bytes). Export it again, then upload that file." });
     const sidecars = batch.filter(isSidecar);
     const films = batch.filter((one) => !isSidecar(one));
-    this.all.unshift(...films, ...sidecars);
+    const withTheirs = films.flatMap((film) => [film, ...sidecars.filter((one) => belongs(one, film))]);
+    this.all.unshift(...new Set([...withTheirs, ...sidecars]));
     this.all = this.all.filter((one, place) => one.active || place < KEPT);
     for (const one of sidecars) this.enqueue(one, Promise.resolve());
     for (const one of films) this.enqueue(one, Promise.all(sidecars.filter((other) => belongs(other, one)).map((other) => other.ended)));
@@ -194,7 +195,7 @@ export class Uploads {
     row.upload = one;
     put(row, "data-state", one.state);
     write(name, one.file.name);
-    show(button, one.active || ["failed", "cancelled"].includes(one.state));
+    show(button, one.active || (["failed", "cancelled"].includes(one.state) && !one.hopeless));
     write(button, one.active ? "Cancel" : "Try again");
     put(button, "aria-label", `${one.active ? "Cancel" : "Try again"}: ${one.file.name}`);
     show(bar, one.active);

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 _HEIGHT, _GAP_X, _GAP_Y, _PAD = 36, 16, 28, 16
@@ -22,6 +22,7 @@ _FRAME_TITLE = 22
 _LETTER, _AROUND = 7.6, 28  # a caption's width in the widest of the usual fonts, and what the box adds to it
 _MARGIN = 12  # between two lines along the right margin
 _ROUNDS = 24
+_SHELF = 840  # how wide a Parallel's branches may stand side by side
 
 #: A box is known by its name; a line's place in a row that it passes by, by the line's ends and the row.
 Key = str | tuple[str, str, int]
@@ -130,9 +131,24 @@ def _size(name: str, state: dict[str, Any]) -> tuple[float, float]:
     own = round(len(name) * _LETTER) + _AROUND
     if state["Type"] != "Parallel":
         return own, _HEIGHT
-    branches = [graph_of(branch) for branch in state["Branches"]]
-    width = sum(branch.width for branch in branches) + _GAP_X * (len(branches) - 1) + 2 * _PAD
-    return max(width, own), max(branch.height for branch in branches) + 2 * _PAD + _FRAME_TITLE
+    shelves = _shelves([graph_of(branch) for branch in state["Branches"]])
+    width = max(_along([branch.width for branch in shelf], _GAP_X) for shelf in shelves)
+    height = _along([max(branch.height for branch in shelf) for shelf in shelves], _GAP_Y)
+    return max(width + 2 * _PAD, own), height + 2 * _PAD + _FRAME_TITLE
+
+
+def _shelves(branches: Sequence[Graph]) -> list[list[Graph]]:
+    """A Parallel's branches side by side, and below each other where they would be wider than is easily seen."""
+    shelves: list[list[Graph]] = [[]]
+    for branch in branches:
+        if shelves[-1] and _along([one.width for one in [*shelves[-1], branch]], _GAP_X) > _SHELF:
+            shelves.append([])
+        shelves[-1].append(branch)
+    return shelves
+
+
+def _along(lengths: list[float], gap: float) -> float:
+    return sum(lengths) + gap * (len(lengths) - 1)
 
 
 def _width(key: Key, sizes: Mapping[str, tuple[float, float]]) -> float:
@@ -330,11 +346,20 @@ def _box(node: Node) -> str:
         f'rx="{radius}">{title}</rect>\n',
         f'<text x="{node.x + node.width / 2:g}" y="{text_y:g}">{html.escape(node.name)}</text>\n</g>\n',
     ]
-    x = node.x + _PAD
-    for child in node.children:
-        parts.append(f'<g transform="translate({x:g},{node.y + _PAD + _FRAME_TITLE:g})">\n{_draw(child)}</g>\n')
-        x += child.width + _GAP_X
+    for child, x, y in _placed(node):
+        parts.append(f'<g transform="translate({x:g},{y:g})">\n{_draw(child)}</g>\n')
     return "".join(parts)
+
+
+def _placed(node: Node) -> Iterator[tuple[Graph, float, float]]:
+    """Each branch of a Parallel and its upper left corner; every shelf stands in the frame's middle."""
+    y = node.y + _PAD + _FRAME_TITLE
+    for shelf in _shelves(node.children) if node.children else []:
+        x = node.x + (node.width - _along([child.width for child in shelf], _GAP_X)) / 2
+        for child in shelf:
+            yield child, x, y
+            x += child.width + _GAP_X
+        y += max(child.height for child in shelf) + _GAP_Y
 
 
 def _line(edge: Edge) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.media.graph import Graph, graph_of
+from pipeline.media.graph import Graph, graph_of, svg
 
 MACHINE = json.loads((Path(__file__).parents[2] / "statemachine/vod.asl.json").read_text())
 
@@ -101,4 +101,15 @@ def test_every_line_begins_and_ends_at_its_boxes(machine):
 
 
 def test_the_picture_of_our_machine_fits_a_laptop():
-    assert graph_of(MACHINE).width < 1150
+    assert graph_of(MACHINE).width < 1050
+
+
+def test_many_branches_stand_below_each_other_inside_their_frame():
+    branches = [{"StartAt": f"Branch {n}", "States": {f"Branch {n}": task()}} for n in range(20)]
+    machine = {"StartAt": "Work", "States": {"Work": {"Type": "Parallel", "Branches": branches, "End": True}}}
+    frame = graph_of(machine).node("Work")
+    assert frame.width < 900
+    text = svg(machine)
+    corners = [(float(x), float(y)) for x, y in re.findall(r"translate\(([\d.]+),([\d.]+)\)", text)][1:]
+    assert len(corners) == len(set(corners)) == 20 and len({y for _, y in corners}) > 1
+    assert all(x + 100 < frame.width and y + 36 < frame.height for x, y in corners)

@@ -104,6 +104,7 @@ def test_an_empty_file_is_refused_at_once(fake: Fake, page: Page) -> None:
     open_list(page, fake)
     drop(page, {"nothing.mp4": b""})
     expect(upload_row(page, "nothing.mp4")).to_contain_text("The file is empty")
+    expect(upload_row(page, "nothing.mp4").get_by_role("button")).to_be_hidden()
     assert fake.parts == {}
 
 
