@@ -37,6 +37,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         upload.key, around, partial(objects.read_if_there, upload.bucket), tuple(profiles.load())
     )
     table.open_asset(upload, asset["title"])
+    if asset["title"] != title:
+        table.entitle(upload, asset["title"])
     pointers.show(settings.outputs_bucket, upload, asset["title"], "processing")
     table.note(upload, asset=asset)
     receipts.refresh(table, settings.sources_bucket, settings.delivery_url, upload)

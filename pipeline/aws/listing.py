@@ -59,7 +59,7 @@ class Listing:
         self._since = min(begun - _LAG, newest or self._since or begun - _LAG)
         changed = [row for row in found if self._is_news(row)]
         for row in changed:
-            text = f"{row['film']}\n{row['asset_id']}-{row['version']}-r{row['revision']}".casefold()
+            text = f"{row['film']}\n{row['title']}\n{row['asset_id']}-{row['version']}-r{row['revision']}".casefold()
             self._rows[row["asset_id"], row["version"]] = {**row, "text": text}
         if changed or anew:
             self._sorted = sorted(self._rows.values(), key=order_of, reverse=True)

@@ -27,8 +27,9 @@ _CLOCKS_DIFFER = datetime.timedelta(minutes=1)
 
 
 def listed(table: str, since: datetime.datetime | None = None) -> Iterator[dict[str, Any]]:
-    """Every version, newest change first: asset_id, version, revision, film, status, code, created_at, updated_at, and
-    what it should cost and did cost: predicted_usd, cost_usd, billed_at, each None as long as nobody knows.
+    """Every version, newest change first: asset_id, version, revision, film, title, status, code, created_at,
+    updated_at, and what it should cost and did cost: predicted_usd, cost_usd, billed_at, each None as long as nobody
+    knows.
 
     since: those that changed after it. Read from an index, so perhaps a second old.
     """
@@ -57,6 +58,7 @@ def listed(table: str, since: datetime.datetime | None = None) -> Iterator[dict[
                 "version": flat["sk"].partition("#")[2],
                 "revision": int(flat["revision"]),
                 "film": flat["film"],
+                "title": flat.get("title") or keys.title(flat["film"]),
                 "status": flat["status"],
                 "code": flat.get("code"),
                 "created_at": flat["created_at"],

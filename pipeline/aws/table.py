@@ -206,7 +206,7 @@ class AssetTable:
             upload,
             _version_sk(upload.version),
             {**values, ":run": upload.revision},
-            remove=("execution_arn", "error", "code", "recorded", "cancelled_revision", "waits"),
+            remove=("execution_arn", "error", "code", "recorded", "cancelled_revision", "waits", "title"),
             revision=following.revision,
             status="received",
             **_open(VERSION, START_GRACE),
@@ -223,6 +223,10 @@ class AssetTable:
         """All that steps have noted of this run; {} where nothing is known."""
         found = self._get(upload.asset_id, _run_sk(upload)) or {}
         return {name: part for name, part in found.items() if name not in ("pk", "sk")}
+
+    def entitle(self, upload: Upload, title: str) -> None:
+        """Copy a title that is not the file's name, for lists; nothing where a later run has begun."""
+        self._update_if(_THIS_RUN, upload, _version_sk(upload.version), {":run": upload.revision}, title=title)
 
     def predict(self, upload: Upload, predicted_usd: float) -> None:
         """Copy what this version should cost, for lists; nothing where the version is not known."""

@@ -1,8 +1,8 @@
 """The executions list: which rows of all films a page asks for, and what is told of each.
 
 In: the rows of pipeline.aws.listing and a `Wanted`. Out: a page of plain dictionaries, a token for the next one, and
-how many there are of each status. Choosing looks at rows in memory only; Step Functions, titles and percentages are
-asked for what stands on the page, and for no more of that than has changed.
+how many there are of each status. Choosing looks at rows in memory only; Step Functions and percentages are asked
+for what stands on the page, and for no more of that than has changed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 from pipeline.aws import executions
 from pipeline.aws.histories import Descriptions
 from pipeline.aws.listing import Listing, order_of
-from pipeline.aws.table import ASSET, AssetTable
+from pipeline.aws.table import AssetTable
 from pipeline.console.place import Here
 from pipeline.media import keys
 from pipeline.media.reconcile import STATUSES
@@ -37,8 +37,8 @@ class BadQuestion(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What a page asks for. statuses, codes: any of them; words: all of them, in the film's key or a name; after: the
-    row that the page before ended with."""
+    """What a page asks for. statuses, codes: any of them; words: all of them, in the film's key, its title or a name;
+    after: the row that the page before ended with."""
 
     statuses: frozenset[str] = frozenset()
     codes: frozenset[str] = frozenset()
@@ -91,12 +91,10 @@ class Films:
         self._listing = Listing(here.place.table)
         self._descriptions = Descriptions()
         self._table = AssetTable(here.place.table)
-        self._titles: dict[str, tuple[str, str | None]] = {}
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="console")
 
     def page(self, wanted: Wanted) -> dict[str, Any]:
         rows, following, counts = choose(self._listing.rows(), wanted)
-        self._know(rows)
         percents = self._percents(rows)
         described = list(self._pool.map(self._described, rows))
         told = [self._row(row, one, percents) for row, one in zip(rows, described, strict=True)]
@@ -111,7 +109,7 @@ class Films:
             "version": row["version"],
             "revision": row["revision"],
             "film": row["film"],
-            "title": self._titles.get(row["asset_id"], ("", None))[1] or keys.title(row["film"]),
+            "title": row["title"],
             "status": row["status"],
             "execution_status": described.get("status"),
             "started_at": iso(described.get("startDate")) or row["created_at"],
@@ -124,13 +122,6 @@ class Films:
     def _described(self, row: dict[str, Any]) -> dict[str, Any] | None:
         arn = executions.arn_of(_name(row), self._here.place.state_machine_arn)
         return self._descriptions.of(arn, row["updated_at"], time.monotonic())
-
-    def _know(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Titles may be other than file names; the asset's item has them."""
-        wanted = {row["asset_id"]: row["updated_at"] for row in reversed(rows)}
-        new = [(asset, ASSET) for asset, at in wanted.items() if self._titles.get(asset, ("",))[0] != at]
-        found = {item["pk"]: item.get("title") for item in self._table.look_up(new)}
-        self._titles.update({asset: (wanted[asset], found.get(asset)) for asset, _ in new})
 
     def _percents(self, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
         """How far the encode of each film on the page is: what MediaConvert's last event said."""

@@ -21,7 +21,7 @@ PAUSED = "paused"
 #: Its index of all versions, newest change first, and what of each is in it besides the keys.
 LISTED_INDEX = "Listed"
 LISTED_PARTS = (
-    "film", "status", "code", "revision", "created_at", "predicted_usd", "cost_usd", "billed_at",
+    "film", "title", "status", "code", "revision", "created_at", "predicted_usd", "cost_usd", "billed_at",
 )  # fmt: skip
 
 #: How long a write of ours may still be under way: nobody's work is taken from their hands before.

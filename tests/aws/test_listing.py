@@ -41,6 +41,18 @@ def test_the_newest_upload_comes_first_whatever_changed_last(table, clock):
     assert found[2]["code"] == "OUTPUT_WRONG" and "uploads/0.mp4" in found[2]["text"]
 
 
+def test_a_title_is_looked_through_and_gone_with_the_run_that_had_it(table, clock):
+    film = upload(key="uploads/IMG_0001.mov")
+    table.register(film)
+    table.entitle(film, "Spring Gala")
+    (row,) = Listing(TABLE).rows()
+    assert row["title"] == "Spring Gala" and "spring gala" in row["text"] and "img_0001" in row["text"]
+    table.fail(film, {"code": "OUTPUT_WRONG"})
+    table.revise(film)
+    table.entitle(film, "of a run that is over")
+    assert Listing(TABLE).rows()[0]["title"] == "IMG_0001"
+
+
 def test_only_what_changed_is_read_again_and_not_oftener_than_once_a_second(table, clock, asked):
     table.register(upload(key="uploads/a.mp4"))
     films = Listing(TABLE)

@@ -528,6 +528,7 @@ def test_what_the_films_owner_wishes_is_done(table, monkeypatch):
     settings_ = json.dumps(stored(OUTPUTS, state["plan"]["streams"]["settings_key"]))
     assert '"FramerateNumerator": 2, "FramerateDenominator": 11' in settings_
     assert table.asset(film.asset_id)["title"] == words["title"]
+    assert table.version(film)["title"] == words["title"]  # what lists show and search
     assert (table.known(film)["plan"]["profile"], table.known(film)["asset"]) == ("download", state["asset"])
     told = stored(BUCKET, report({**state, "captions": [], "warnings": []}, None)["receipt"])
     assert told["title"] == words["title"]
