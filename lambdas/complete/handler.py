@@ -9,6 +9,7 @@ for an attempt that is no longer the newest, do no harm.
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 from pipeline.aws import executions, logs, money, pointers, receipts
@@ -20,6 +21,8 @@ from pipeline.settings import CompleteSettings
 
 #: The job whose progress viewers are shown: the one they wait for.
 SHOWN = "streams"
+
+_log = logging.getLogger(__name__)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -49,6 +52,9 @@ def _pass_on(
 ) -> bool:
     role, token = record["role"], record["task_token"]
     status, attempt = detail["status"], record["attempt"]
+    if status in ("COMPLETE", "ERROR", "CANCELED"):
+        code = f" {detail['errorCode']}: {detail.get('errorMessage')}" if detail.get("errorCode") else ""
+        _log.info("job %s (%s), attempt %s: %s%s", detail["jobId"], role, attempt, status, code)
     if status == "COMPLETE":
         billed = money.spent(record, detail, settings)
         if not table.job_news(upload, role, attempt, status, 100, **billed):

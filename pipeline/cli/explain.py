@@ -64,7 +64,7 @@ def _fetched(told: dict[str, Any], world: World, folder: Path, quiet: bool) -> l
 
 
 def _tell_explained(told: dict[str, Any]) -> list[str]:
-    lines = [f"{told['film']}: {told['status']} ({told['execution']})", *_error(told["error"] or {})]
+    lines = [f"{told['film']}: {told['status']} ({told['execution']})", *_error(told)]
     lines += waits_line(told["waits"])
     for step in told["failed_attempts"]:
         times = "once" if step["failed_attempts"] == 1 else f"{step['failed_attempts']} times"
@@ -86,18 +86,22 @@ def _tell_explained(told: dict[str, Any]) -> list[str]:
     return [*lines, *(f"  {name:<9} {link}" for name, link in told["links"].items() if link)]
 
 
-def _error(error: dict[str, Any]) -> list[str]:
+def _error(told: dict[str, Any]) -> list[str]:
+    error = told["error"] or {}
     if not error:
         return []
     evidence = ", ".join(f"{name} {_short(value)}" for name, value in error.get("evidence", {}).items())
+    # A rejection ends in its own box: where it came from is the last that failed.
+    tried = [step["state"] for step in told["failed_attempts"]]
     lines = [
-        f"  where     {error.get('state') or 'see attempts'}",
+        f"  where     {error.get('state') or (tried[-1] if tried else 'not known')}",
         f"  error     {error.get('code')} ({error.get('class')}): {error.get('message')}",
         f"  evidence  {evidence or 'none'}",
         f"  fix       {error.get('fix')}",
     ]
     if error.get("code") in errors.CODES:
-        lines.append(f"  more      {errors.page_of(error['code'])}, docs/runbook.md")
+        operators = f", docs/runbook.md#{error['code'].lower()}" if error.get("class") in ("service", "config") else ""
+        lines.append(f"  more      {errors.page_of(error['code'])}{operators}")
     return lines
 
 

@@ -66,7 +66,8 @@ def _tell_shown(shown: dict[str, Any]) -> list[str]:
         )
         lines += waits_line(version["waits"])
     lines.append(f"  execution {shown['execution']}")
-    lines += [_step_line(step) for step in shown["steps"]]
+    over = _OVER.get(shown["versions"][-1]["status"], "running")
+    lines += [_step_line(step, over) for step in shown["steps"]]
     lines += [
         f"  job {job['job_id']}  {job['role']}, attempt {job['attempt']}: {job['status']} {job['percent'] or 0} %"
         + (f"  {job['error_code']}: {job['error_message']}" if job["error_code"] else "")
@@ -83,8 +84,12 @@ def waits_line(waits: dict[str, Any] | None) -> list[str]:
     return [f"  waits     since {waits['since'][:19].replace('T', ' ')} UTC: {waits['message']}"] if waits else []
 
 
-def _step_line(step: dict[str, Any]) -> str:
-    took = "running" if step["seconds"] is None else f"{step['seconds']:.1f} s"
+#: What a box without an end is, once its run is over.
+_OVER = {"failed": "failed", "cancelled": "stopped"}
+
+
+def _step_line(step: dict[str, Any], without_end: str) -> str:
+    took = without_end if step["seconds"] is None else f"{step['seconds']:.1f} s"
     failed = f"  {step['failed_attempts']} failed attempts ({step['error']})" if step["failed_attempts"] else ""
     return f"    {step['state']:<20} {took:>10}{failed}"
 

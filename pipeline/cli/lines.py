@@ -22,7 +22,7 @@ def each_line(text: str) -> list[str]:
 
 def source_line(source: dict[str, Any]) -> str:
     """A film in a few words, from the `source` part of the state."""
-    sounds = ", ".join(f"{track['codec']} {track['channels']} channels" for track in source["audio"]) or "no sound"
+    sounds = ", ".join(f"{track['codec']} {_channels(track['channels'])}" for track in source["audio"]) or "no sound"
     picture = _picture(source["video"]) if source["video"] else "no picture"
     return f"{source['container']}, {_length(source['duration_ms'])}, {picture}, {sounds}"
 
@@ -43,6 +43,10 @@ def _length(milliseconds: int) -> str:
     minutes, seconds = divmod(round(milliseconds / 1000), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def _channels(count: int) -> str:
+    return "1 channel" if count == 1 else f"{count} channels"
 
 
 def rendition_line(rung: dict[str, Any]) -> str:

@@ -58,7 +58,28 @@ def told(error: dict | None, **more: object) -> dict:
 
 def test_an_explanation_leads_to_the_errors_part_in_the_catalogue():
     lines = explain._tell_explained(told({"code": "INPUT_EMPTY", "message": "a.mp4 is empty: 0 bytes"}))
-    assert "  more      docs/errors.md#input_empty, docs/runbook.md" in lines
+    assert "  more      docs/errors.md#input_empty" in lines
+
+
+def test_an_error_of_an_operators_leads_to_the_runbook_as_well():
+    lines = explain._tell_explained(told({"code": "OUTPUT_WRONG", "message": "x", "class": "service"}))
+    assert "  more      docs/errors.md#output_wrong, docs/runbook.md#output_wrong" in lines
+
+
+def test_where_a_rejection_came_from_is_the_box_that_failed_last():
+    steps = [{"state": "Probe source", "failed_attempts": 1, "error": "SourceUnreadable", "message": "x"}]
+    lines = explain._tell_explained(told({"code": "INPUT_EMPTY", "message": "x"}, failed_attempts=steps))
+    assert lines[1] == "  where     Probe source" and "once" in "".join(lines)
+
+
+def test_a_box_without_an_end_is_not_running_once_its_run_is_over(capsys):
+    step = {"state": "Transcode streams", "seconds": None, "failed_attempts": 0, "error": None}
+    assert inspect._step_line(step, "failed").split() == ["Transcode", "streams", "failed"]
+    version = {"version": "1", "revision": 1, "error": None, "created_at": "t", "waits": None}
+    shown = {"asset_id": "a", "film": "f", "plays": None, "execution": "e", "jobs": [], "renditions": [], "links": {}}
+    for status, word in (("failed", "failed"), ("cancelled", "stopped"), ("transcoding", "running")):
+        lines = inspect._tell_shown({**shown, "steps": [step], "versions": [{**version, "status": status}]})
+        assert lines[-1].split()[-1] == word
 
 
 def test_what_has_no_part_leads_nowhere():
@@ -85,7 +106,7 @@ def test_the_bundle_tells_the_attempts_the_engines_last_lines_the_film_and_the_p
         "  error     TRANSCODE_INTERRUPTED (service): MediaConvert error 1999",
         "  evidence  job_id job-1, mediaconvert_error_code 1999",
         "  fix       Look.",
-        "  more      docs/errors.md#transcode_interrupted, docs/runbook.md",
+        "  more      docs/errors.md#transcode_interrupted, docs/runbook.md#transcode_interrupted",
         "  attempts  Transcode streams failed 3 times, last with TranscodeInterrupted: SIGKILL",
         "  job       job-1 (streams), attempt 3: ERROR 1999",
         "              The transcoder was ended by SIGKILL",

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 from pipeline.cli.films import Film
+from pipeline.cli.follow import Follower
 from pipeline.cli.main import main
 from pipeline.cli.shapes import SHAPES
 from pipeline.cli.world import announced
@@ -49,7 +50,6 @@ ARGUMENTS = {
 #: Exit statuses that are an answer here, where 0 is not the only one.
 STATUSES = {
     "sign": {1},  # this stack's films are public; tests/private signs
-    "approve": {1},  # nothing is held
 }
 #: Commands that change nothing: they are asked twice, for a person and for a program.
 ASK = ("list", "show", "explain", "logs", "cost", "versions", "budget", "check")
@@ -65,6 +65,7 @@ class Here:
     playing: str
     failing: str
     doomed: str
+    held: list[str]
 
     def record(self, asset_id: str) -> dict[str, Any]:
         """The asset's newest version, as the table has it."""
@@ -108,6 +109,12 @@ def here(pipeline: Pipeline, film_folder: Path, tmp_path_factory: pytest.TempPat
     first = [Film(plain, keys["playing"]), Film(plain, keys["failing"]), Film(plain, keys["doomed"])]
     results = pipeline.send_all([*first, Film(bad, "uploads/docs/rejected.mp4")])
     results.append(pipeline.send(films.plain(film_folder, 2), keys["playing"]))
+    held = []
+    for number in range(sum(command.words.startswith("vod approve") for command in OURS)):
+        wish = films.written(film_folder, f"held {number}.json", b'{"publish": "hold"}')
+        film = Film(plain, f"uploads/docs/held {number}.mp4", ((wish, f"uploads/docs/held {number}.json"),))
+        held.append(Follower(pipeline.world, film))
+        held[-1].upload()
     assert [result.status for result in results] == ["published", "failed", "published", "rejected", "published"]
     environment = {
         "VOD_HOME": str(folder / "home"),
@@ -123,7 +130,7 @@ def here(pipeline: Pipeline, film_folder: Path, tmp_path_factory: pytest.TempPat
     os.chdir(folder)
     try:
         with announced(folder / "home", pipeline.world):
-            yield Here(pipeline, folder, *(result.asset_id for result in results[:3]))
+            yield Here(pipeline, folder, *(result.asset_id for result in results[:3]), [one.asset_id for one in held])
     finally:
         os.chdir(was)
         os.environ.clear()
@@ -140,6 +147,10 @@ def use_of(command: Command, here: Here) -> list[str]:
     if name in ("retry", "cancel"):
         here.until(here.failing, "failed", "cancelled")
         text = re.sub(r"\b(ASSET|EXECUTION)\b", here.record(here.failing)["execution"], text)
+    if name == "approve":
+        film = here.held.pop()
+        here.until(film, "held")
+        text = re.sub(r"\b(ASSET|EXECUTION)\b", film, text)
     if name == "rollback":
         versions = json.loads(here.vod("versions", here.playing, "--json"))["versions"]
         (other,) = [each["version"] for each in versions if not each["plays"]]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.local.lambda_host import HostClosed, LambdaHost
+from pipeline.local.lambda_host import HostClosed, LambdaHost, function_of
 from tests.local.lambdas.conftest import Bench
 
 ECHO = """
@@ -310,3 +310,19 @@ def _lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({}, ("Text", "")),
+        ({"LogFormat": "Text", "ApplicationLogLevel": "DEBUG"}, ("Text", "")),
+        ({"LogFormat": "JSON"}, ("JSON", "INFO")),
+        ({"LogFormat": "JSON", "ApplicationLogLevel": "ERROR"}, ("JSON", "ERROR")),
+    ],
+)
+def test_a_function_logs_as_its_configuration_says(config: dict, expected: tuple) -> None:
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:film"
+    told = {"FunctionName": "film", "FunctionArn": arn, "Handler": "a.b", "Runtime": "python3.14"}
+    function = function_of({**told, "LoggingConfig": config}, "/")
+    assert (function.log_format, function.log_level) == expected
