@@ -29,7 +29,7 @@ STATUSES_OF_EXIT = {
     OK: "done",
     FAILED: "not done: AWS or the machine refused, or it is not possible now; the sentence on standard error says why",
     USAGE: "a wrong command line: no such option, film, asset, execution, profile or key",
-    REJECTED: "a film was rejected, or would be",
+    REJECTED: "a film was rejected, or would be, or waits for somebody's word",
     INTERRUPTED: "interrupted with Ctrl-C",
     143: "ended by SIGTERM",
     NOBODY_READS: "whoever read the output went away (`vod list | head`)",

@@ -17,7 +17,7 @@ SHAPES: dict[str, list[dict[str, str]]] = {
             "file": "the path as given",
             "asset_id": "text",
             "version": "text",
-            "status": "published, rejected or failed",
+            "status": "published, rejected or failed; held or waiting, where it waits for somebody's word",
             "error": _ERROR,
             "playback_url": "where to watch it, or null",
             "renditions": "[{name, width, height, bitrate_bps, size_bytes, ...}]",

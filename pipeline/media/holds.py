@@ -39,7 +39,7 @@ def for_budget(
     """price: the plan's, as Bill.as_dict(); reserved_usd: of today, by all films."""
     needs = f"it needs {_usd(Decimal(str(price['total'])))} USD"
     if not price["whole"]:
-        needs += " for what has a known price, and its plan has outputs that have none,"
+        needs = needs.replace("it needs", "it needs at least") + " (not all of its prices are known)"
     if is_dearer_than_a_day(price, limit_usd):
         why = f"{needs}, more than the budget of a whole day ({_usd(limit_usd)} USD): an operator must decide"
         how = f"`vod release {asset_id}` encodes it all the same"

@@ -293,7 +293,10 @@ class Configuration:
         "wait in MediaConvert's queue included.",
     )
     daily_budget_usd: int = _option(
-        0, _number(0, 1_000_000), "What encoding may cost in a day, in US dollars. 0: no limit."
+        0,
+        _number(0, 1_000_000),
+        "What encoding may cost in a day (of UTC), in US dollars. A film for which the day has no room is planned and "
+        "waits for the next, or for `vod release`. 0: no limit.",
     )
 
     @property

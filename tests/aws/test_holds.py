@@ -354,7 +354,11 @@ def test_all_that_waits_for_the_budget_is_released_oldest_first(table, steps):
 
 def test_prices_that_are_not_known_are_named_in_the_message():
     told = holds.for_budget("x", NOW, price(2, whole=False), LIMIT, Decimal(4))
-    assert "have none" in told["message"] and "2.00 USD" in told["message"] and "1.00 USD" in told["message"]
+    assert (
+        "at least 2.00 USD (not all" in told["message"]
+        and "2.00 USD" in told["message"]
+        and "1.00 USD" in told["message"]
+    )
 
 
 # Intake --------------------------------------------------------------------------------------------------------------
