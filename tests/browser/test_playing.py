@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.browser.film import DESCRIPTION
 from tests.browser.watching import Complaints, Film, open_film, seen, until, watch
 
 pytest_plugins = ["tests.browser.chromium"]
@@ -50,6 +51,13 @@ def test_captions_show_their_words_once(film: Film, page: Page, player: str) -> 
     assert menu.all_inner_texts() == ["Off", "English"]  # the manifests' captions are the same ones, not more
     menu.first.click()
     until(page, "[...vod.video.textTracks].every(t => t.mode !== 'showing')")
+
+
+def test_what_the_films_owner_writes_is_read_as_text(film: Film, page: Page) -> None:
+    open_film(page, film)
+    shown = page.locator('[data-part="description"]')
+    assert shown.inner_text() == DESCRIPTION and page.evaluate("window.markup") is None
+    assert shown.evaluate("element => element.children.length") == 0
 
 
 def test_the_switch_goes_to_dash_and_back(film: Film, page: Page) -> None:
