@@ -74,7 +74,7 @@ def _amount(text: str | None) -> float | None:
 
 
 def show(name: str, place: Place) -> dict[str, Any]:
-    """One asset: its uploads, the newest run's boxes with their times and retries, its jobs, what plays, links."""
+    """One asset: its uploads, the newest run's boxes with times and retries, its jobs and price; what plays, links."""
     records = sorted(operate.records_of(name, place), key=lambda record: record["upload"]["order"])
     newest = upload_of(records[-1])
     table = AssetTable(place.table)
@@ -93,6 +93,7 @@ def show(name: str, place: Place) -> dict[str, Any]:
         "steps": [_step(step) for step in timeline.steps(history)],
         "jobs": [_job(record) for record in table.jobs(newest)],
         "renditions": told.get("renditions", []),
+        "price": table.known(newest).get("price", {}),
         "duration_ms": told.get("duration_ms"),
         "links": {"console": console_url(arn)},
     }

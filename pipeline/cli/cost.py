@@ -15,6 +15,8 @@ from pipeline.aws import costs
 from pipeline.cli.operate import command, place
 from pipeline.cli.world import World
 
+#: The bills of a run, and what people call them.
+BILLS = (("predicted", "predicted"), ("actual", "spent"))
 #: How far back a period goes that nobody has said.
 DAYS = 30
 
@@ -38,8 +40,8 @@ def _film(told: Mapping[str, Any]) -> Iterator[str]:
     for run in told["runs"]:
         status = run["status"] or "replaced by the next run"
         yield f"  {run['execution']}  {status}"
-        for name, word in (("predicted", "predicted"), ("actual", "spent")):
-            yield f"    {word:<10}{_bill(run[name]) if run[name] else 'not known'}"
+        for name, word in BILLS:
+            yield f"    {word:<10}{bill_line(run[name]) if run[name] else 'not known'}"
         for job in run["jobs"]:
             why = f": {job['why']}" if job["why"] else ""
             yield f"    {job['role']:<10}job {job['job_id']}  {job['status']}{why}"
@@ -52,7 +54,7 @@ def _film(told: Mapping[str, Any]) -> Iterator[str]:
         yield f"  all runs: predicted {told['predicted']:.4f}, spent {told['actual']:.4f} {told['currency']}"
 
 
-def _bill(bill: Mapping[str, Any]) -> str:
+def bill_line(bill: Mapping[str, Any]) -> str:
     """A sum with everything that has to be said of it."""
     if not bill["items"]:
         return f"{bill['total']:.4f} {bill['currency']}" + ("" if bill["whole"] else ": no bill could be made")

@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.aws import reading
 from pipeline.aws.intake import Intake
 from pipeline.cli import holds
+from pipeline.cli.cost import BILLS, bill_line
 from pipeline.cli.operate import command, place
 from pipeline.cli.world import World
 
@@ -77,6 +78,7 @@ def _tell_shown(shown: dict[str, Any]) -> list[str]:
         f"  rendition {one['name']}  {one['width']}x{one['height']}  {one['bitrate_bps'] / 1000:.0f} kb/s"
         for one in shown["renditions"]
     ]
+    lines += [f"  {word:<9} {bill_line(shown['price'][name])}" for name, word in BILLS if shown["price"].get(name)]
     return [*lines, *(f"  {name} {link}" for name, link in shown["links"].items() if link)]
 
 

@@ -36,11 +36,15 @@ SHAPES: dict[str, list[dict[str, str]]] = {
             "source": "what was read of the file; this and what follows only with verdict ok",
             "renditions": "[{name, width, height, ...}]",
             "audio": "[{label, channels, ...}]",
+            "wishes": "what the JSON file beside it asks for",
             "captions": "[{file, language, label, cues, warnings}]",
+            "poster": "the picture beside it, or null",
             "thumbnails": "object or null",
             "download": "whether there would be one MP4 file",
             "changes": "sentences: what would be changed",
             "warnings": "sentences",
+            "minutes": "{film, billed}: the second of all outputs together",
+            "accelerated": "whether the price is that of accelerated transcoding",
             "price": _BILL,
         }
     ],
@@ -62,6 +66,7 @@ SHAPES: dict[str, list[dict[str, str]]] = {
             "steps": "[{state, entered, seconds, failed_attempts, error, cause, message}]",
             "jobs": "[{role, job_id, attempt, status, percent, error_code, error_message, messages}]",
             "renditions": "of what plays: [{name, width, height, bitrate_bps, ...}]",
+            "price": "of the newest run: {predicted, actual}, each as in `vod cost` once it is known",
             "duration_ms": "number or null",
             "links": "{console, play}; null where there is none",
         }
@@ -92,7 +97,7 @@ SHAPES: dict[str, list[dict[str, str]]] = {
         {
             "asset_id": "text",
             "film": "the upload's key",
-            "runs": "[{execution, status, predicted, actual, jobs, kept}]",
+            "runs": "[{execution, version, revision, status, predicted, actual, jobs, kept}]",
             "predicted": "sum",
             "actual": "sum",
             "whole": "whether everything that was billed has a known price",
@@ -136,7 +141,21 @@ SHAPES: dict[str, list[dict[str, str]]] = {
             "missed": "with --since: {uploads: [{film, asset_id, at, why}], jobs: [{execution, job_id, status}]}",
         }
     ],
-    "ingest": [{"sent": "films announced", "left_out": "objects that are no films"}],
+    "ingest": [
+        {"sent": "films announced", "left_out": "objects that are no films"},
+        {
+            "dry_run": "with --dry-run: true",
+            "films": "how many lie there",
+            "known": "how many of them came in before",
+            "new": "how many would start",
+            "left_out": "objects that are no films",
+            "bytes": "of those that would start",
+            "profile": "the deployment's",
+            "sampled": "{films, bytes, duration_ms, predicted, whole, rejected} of those that were probed",
+            "estimate": "what all that would start may cost, or null",
+            "currency": "text",
+        },
+    ],
     "approve": [
         {
             "execution": "text",

@@ -12,6 +12,7 @@ import pytest
 from pipeline.aws import executions, objects, reading, transcoder
 from pipeline.aws.clients import client
 from pipeline.aws.operate import NothingByThatName, Place
+from pipeline.aws.table import AssetTable
 from tests.aws.test_sweep import FILM, Workflow
 from tests.aws.world import DELIVERY, MACHINE_ARN, QUEUE_ARN, TABLE
 from tests.media.films import OUTPUTS, upload
@@ -83,7 +84,9 @@ def test_a_run_that_begins_anew_has_no_errors_code_any_more(table):
 
 def test_one_film_is_shown_with_its_boxes_jobs_and_versions(failed):
     objects.write_json(OUTPUTS, f"a/{FILM.asset_id}/asset.json", {"renditions": [{"name": "720p"}], "duration_ms": 9})
+    AssetTable(TABLE).note(FILM, price={"predicted": {"total": 0.5}})
     shown = reading.show(FILM.asset_id, PLACE)
+    assert shown["price"] == {"predicted": {"total": 0.5}}
     assert [version["status"] for version in shown["versions"]] == ["failed"]
     probe, plan = shown["steps"]
     assert (probe["state"], probe["seconds"], probe["failed_attempts"]) == ("Probe source", 3, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.cli import cost
+from pipeline.cli import cost, inspect
 
 ITEM = {"output": "Streams_720p", "class": "B-AVC-HD-SHQ-30", "minutes": 2.0, "price": 0.03, "why": ""}
 POSTER = {"output": "Poster", "class": "frame capture", "minutes": 2.0, "price": None, "why": "no price known"}
@@ -82,3 +82,14 @@ def test_a_period_is_a_table_with_what_is_under_way_and_what_went_otherwise():
         ["+0.0100", "uploads/b.mp4", "b-1"],
     ]
     assert lines[-1].startswith("Encoding alone, in us-east-1, by prices of 2026-11-23")
+
+
+def test_vod_show_has_the_newest_runs_bills_in_a_line_each():
+    lists = dict.fromkeys(("versions", "steps", "jobs", "renditions"), [])
+    shown = {"asset_id": "a-1", "film": "uploads/a.mp4", "plays": None, "execution": "a-1-r1", "links": {}, **lists}
+    told = inspect._tell_shown({**shown, "price": {"predicted": BILL}})
+    said = "about 0.0300 USD, without frame capture: no price known (us-east-1, prices of 2026-11-23)"
+    assert told[-1] == f"  predicted {said}"
+    both = inspect._tell_shown({**shown, "price": {"predicted": BILL, "actual": BILL}})
+    assert both[-1] == f"  spent     {said}"
+    assert inspect._tell_shown({**shown, "price": {}})[-1] == "  execution a-1-r1"
