@@ -85,7 +85,7 @@ def test_a_period_is_a_table_with_what_is_under_way_and_what_went_otherwise():
 
 
 def test_vod_show_has_the_newest_runs_bills_in_a_line_each():
-    lists = dict.fromkeys(("versions", "steps", "jobs", "renditions"), [])
+    lists = {key: [] for key in ("versions", "steps", "jobs", "renditions")}
     shown = {"asset_id": "a-1", "film": "uploads/a.mp4", "plays": None, "execution": "a-1-r1", "links": {}, **lists}
     told = inspect._tell_shown({**shown, "price": {"predicted": BILL}})
     said = "about 0.0300 USD, without frame capture: no price known (us-east-1, prices of 2026-11-23)"
