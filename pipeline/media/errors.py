@@ -94,7 +94,7 @@ CODES: dict[str, Code] = {
         retryable=False,
         owner="uploader",
         cause="The file ends before its contents do: the upload or the export broke off.",
-        shows="`probe` or `mediaconvert_error_code`: what MediaConvert met at the end of the file",
+        shows="`probe` or `mediaconvert_message`: what MediaConvert met at the end of the file",
         fix="The file breaks off. Upload it again, whole; if it still fails, export it again.",
     ),
     "INPUT_UNREADABLE": Code(
@@ -105,7 +105,7 @@ CODES: dict[str, Code] = {
             "The file could not be decoded to its end, and not at a second attempt either; or its picture is stored in"
             " a way that cannot be shown upright."
         ),
-        shows="`mediaconvert_error_code` and `job_id`; or `rotation`, `interlaced` and `chroma`",
+        shows="`mediaconvert_message` and `job_id`; or `rotation`, `interlaced` and `chroma`",
         fix="Play the file to its end on your computer. If it plays, upload it again; if not, export it again.",
     ),
     "INPUT_CAPTIONS_UNREADABLE": Code(
@@ -426,7 +426,10 @@ def from_mediaconvert(code: int, message: str, evidence: dict[str, Any]) -> VodE
     """The error that a MediaConvert job's errorCode and errorMessage mean to us; unknown codes may pass, so retry."""
     cls, ours = MEDIACONVERT_ERRORS.get(code, (TranscodeInterrupted, "TRANSCODE_INTERRUPTED"))
     # Cut here: a cause that Step Functions cuts (at 32,768 characters) is no JSON any more.
-    return cls(ours, f"MediaConvert error {code}: {message[:4000]}", {"mediaconvert_error_code": code, **evidence})
+    said, evidence = message[:4000], {"mediaconvert_error_code": code, **evidence}
+    if CODES[ours].kind == "input":  # read by the film's owner, who knows no MediaConvert
+        return cls(ours, CODES[ours].cause, {**evidence, "mediaconvert_message": said})
+    return cls(ours, f"MediaConvert error {code}: {said}", evidence)
 
 
 def parse_cause(error: str, cause: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import dataclasses
 from fractions import Fraction
 from typing import Any, Self
 
-from pipeline.media.errors import SourceRejected, SourceUnreadable
+from pipeline.media.errors import CODES, SourceRejected, SourceUnreadable
 from pipeline.media.keys import file_name
 from pipeline.media.languages import three_letters
 
@@ -48,8 +48,12 @@ def require_bytes(key: str, size: int) -> None:
 
 
 def unreadable(message: str) -> SourceUnreadable:
-    """The error of a file that MediaConvert's Probe could not read, made of its message."""
-    return SourceUnreadable(unreadable_code(message), message, {"probe": message})
+    """The error of a file that MediaConvert's Probe could not read, made of its message.
+
+    Its owner reads our words; MediaConvert's, which are an engineer's and name the bucket, are the evidence.
+    """
+    code = unreadable_code(message)
+    return SourceUnreadable(code, CODES[code].cause, {"probe": message})
 
 
 def unreadable_code(message: str) -> str:
