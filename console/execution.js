@@ -10,7 +10,7 @@ import { Graph } from "./graph.js";
 import { copyButton } from "./json.js";
 import { poll } from "./poll.js";
 import { Timeline } from "./timeline.js";
-import { ago, at, duration, exactly, executionWords, money, pathOf, percent, running, statusWords, took } from "./words.js";
+import { ago, asSentence, at, duration, exactly, executionWords, money, pathOf, percent, running, statusWords, took } from "./words.js";
 
 const ENDED_MS = 10_000; // an execution that has ended can still be retried by somebody else
 const VIEWS = [["graph", "Graph"], ["timeline", "Timeline"], ["events", "Events"]];
@@ -216,7 +216,7 @@ class Head {
   }
 
   paintProgress(one) {
-    const jobs = one.execution_status === "RUNNING" ? (one.jobs || []).filter((job) => Number.isFinite(job.percent)) : [];
+    const jobs = one.execution_status === "RUNNING" ? (one.jobs || []).filter((job) => Number.isFinite(job.percent) && job.status !== "COMPLETE") : [];
     show(this.progress, jobs.length);
     const make = () => el("p", {}, el("span"), el("progress", { max: "100" }), el("span", { class: "number" }), el("small"));
     keyed(this.progress, jobs, (job) => job.job_id || job.role, make, (line, job) => {
@@ -234,7 +234,7 @@ class Head {
     if (!one.waits) return;
     const { reason, since, message } = one.waits;
     write(this.waits.firstChild, { approval: "It waits for approval.", budget: "It waits for the budget.", paused: "It waits because the intake is paused." }[reason] || "It waits.");
-    write(this.waits.lastChild, `${message || ""}${since ? ` Since ${at(since, now)}, ${ago(since, now)}.` : ""}`);
+    write(this.waits.lastChild, `${asSentence(message)}${since ? ` Since ${at(since, now)}, ${ago(since, now)}.` : ""}`);
     put(this.waits.lastChild, "title", exactly(since) || null);
   }
 

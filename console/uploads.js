@@ -20,6 +20,8 @@ export class Uploads {
     this.all = [];
     this.running = 0;
     this.queue = [];
+    this.followed = new Set();
+    this.looking = null;
     this.painting = 0;
     this.build();
     this.dropping();
@@ -56,12 +58,13 @@ export class Uploads {
     if (!can && !this.all.length) this.show(false);
   }
 
-  show(shown) {
+  // steal: take the focus, which whoever opens the panel wants and whoever drops a file does not.
+  show(shown, steal = true) {
     const had = this.root.contains(document.activeElement);
     show(this.root, shown);
     put(this.open, "aria-expanded", shown ? "true" : "false");
-    if (shown) this.root.querySelector("[data-part=choose]").focus();
-    else if (had) this.open.focus();
+    if (shown && steal) this.root.querySelector("[data-part=choose]").focus();
+    else if (!shown && had) this.open.focus();
   }
 
   choose() {
@@ -107,7 +110,7 @@ export class Uploads {
   // files: [{file, folder}], folder being the one they lay in when a folder was dropped.
   add(files) {
     if (!files.length) return;
-    this.show(true);
+    this.show(true, false);
     const batch = files.map(({ file, folder }) => new Upload(file, this.target(folder), () => this.later()));
     for (const one of batch) if (!one.file.size) Object.assign(one, { state: "failed", hopeless: true, error: "The file is empty (0 bytes). Export it again, then upload that file." });
     const sidecars = batch.filter(isSidecar);
@@ -150,17 +153,27 @@ export class Uploads {
     this.paint();
   }
 
-  // The execution of an upload: the newest of this key that began after the upload ended.
+  // The executions of uploads, however many: one look for all of them, until each has ended or never came.
   follow(one) {
-    const since = one.doneAt - 60_000; // the clocks of S3 and of this machine need not agree
-    const looking = poll(async (signal) => {
-      const { executions } = await get(`/api/executions?${query({ q: one.key })}`, signal);
-      const found = executions.find((run) => run.film === one.key && !(new Date(run.started_at).getTime() < since));
-      if (found) one.execution = found;
-      const over = found && found.execution_status !== "RUNNING" && found.stopped_at;
-      if (over || Date.now() > one.doneAt + FOLLOW_MS) looking.stop();
+    this.followed.add(one);
+    this.looking ??= poll(async (signal) => {
+      const { executions } = await get(`/api/executions?${query({ limit: 200, age: "1d" })}`, signal);
+      for (const upload of this.followed) this.find(upload, executions);
+      if (!this.followed.size) {
+        this.looking.stop();
+        this.looking = null;
+      }
       this.later();
     }, () => {});
+  }
+
+  // Of this key, and begun after the upload ended: what the same key had before is another story.
+  find(one, executions) {
+    const since = one.doneAt - 60_000; // the clocks of S3 and of this machine need not agree
+    const found = executions.find((run) => run.film === one.key && !(new Date(run.started_at).getTime() < since));
+    if (found) one.execution = found;
+    const over = found && found.execution_status !== "RUNNING" && found.stopped_at;
+    if (over || Date.now() > one.doneAt + FOLLOW_MS) this.followed.delete(one);
   }
 
   // Progress comes many times a second; four paintings are enough.

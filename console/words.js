@@ -121,3 +121,9 @@ export function pathOf(key) {
 }
 
 export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
+// What a program says in passing, as a sentence of its own.
+export function asSentence(text) {
+  const said = (text || "").trim();
+  return said && `${said[0].toUpperCase()}${said.slice(1)}${/[.!?]$/.test(said) ? "" : "."}`;
+}
