@@ -1,8 +1,8 @@
 """What `--json` prints, command by command: one object, or for some one object to a film and line.
 
-A promise to programs: keys are added, and neither renamed nor taken away without a word in the changelog. The key
-"each ..." is a list's item. docs/commands.md is made of it, and tests/e2e/test_documented_commands.py holds it against
-what the commands print.
+A promise to programs: keys are added, and neither renamed nor taken away without a word in the changelog. A key
+with a question mark at its end may be missing. docs/commands.md is made of it, and
+tests/e2e/test_documented_commands.py holds it against what the commands print.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ SHAPES: dict[str, list[dict[str, str]]] = {
             "waited_for": "approval",
             "by": "who decided",
             "at": "ISO 8601",
-            "note": "text",
+            "note?": "text, where one was given",
             "goes_on": "whether its step has heard",
         }
     ],
@@ -213,7 +213,7 @@ SHAPES: dict[str, list[dict[str, str]]] = {
             "expires_at": "seconds since 1970",
             "cookies": "{name: value}",
             "manifests": "addresses",
-            "page": "the link for one viewer, where there is a login's secret",
+            "page?": "the link for one viewer, where there is a login's secret",
         }
     ],
 }

@@ -68,7 +68,7 @@ def part(name: str, command: argparse.ArgumentParser, about: str) -> str:
     lines += [f"{command.epilog[0].upper()}{command.epilog[1:]}.", ""] if command.epilog else []
     for number, shape in enumerate(SHAPES.get(name, [])):
         lines += ["`--json`:" if not number else "or:", "", "| key | holds |", "|---|---|"]
-        lines += [f"| `{key}` | {escaped(holds)} |" for key, holds in shape.items()]
+        lines += [f"| `{key.rstrip('?')}` | {escaped(holds)} |" for key, holds in shape.items()]
         lines.append("")
     return "\n".join(lines).rstrip()
 
