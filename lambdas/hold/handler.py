@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.aws import assembly, pointers, receipts, topic
 from pipeline.aws.budget import Budget, day
 from pipeline.aws.faults import handles_faults
-from pipeline.media import holds, keys, playback
+from pipeline.media import holds, playback
 from pipeline.media.asset import Upload
 from pipeline.settings import HoldSettings
 
@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     begin = _for_approval if reason == holds.APPROVAL else _for_budget
     waits, more = begin(event, upload, since, table, settings)
     if table.begin(upload, reason, event["task_token"], waits, **more):
-        title = (table.known(upload).get("asset") or {}).get("title") or keys.title(upload.key)
+        title = table.title(upload)
         receipts.refresh(table, settings.sources_bucket, settings.delivery_url, upload)
         topic.announce(settings.topic_arn, holds.STATUS[reason], upload, {"waits": waits}, title=title)
     return {"waits": waits}

@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     table = Holds(settings.table)
     rejection = _timed_out(upload, table) if event["error"]["Error"] == _TIMED_OUT else _refusal(event["error"])
     table.mark(upload, "rejected", error=rejection)
-    pointers.show(settings.outputs_bucket, upload, keys.title(upload.key), "rejected")
+    pointers.show(settings.outputs_bucket, upload, table.title(upload), "rejected")
     receipts.write(table, settings.sources_bucket, settings.delivery_url, upload)
     topic.announce(settings.topic_arn, "rejected", upload, {"error": rejection})
     metrics.count(settings.stack, {"UploadsRejected": 1}, Code=rejection["code"])

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.aws import executions, pointers, topic, transcoder
 from pipeline.aws.table import AssetTable
-from pipeline.media import errors, keys
+from pipeline.media import errors
 from pipeline.media.asset import Upload
 from pipeline.media.reconcile import is_update, was_cancelled
 
@@ -40,7 +40,7 @@ def record(
     version = table.version(upload) or {}
     plays = version.get("status") == "published"
     if not plays:
-        pointers.show(outputs_bucket, upload, keys.title(upload.key), "failed")
+        pointers.show(outputs_bucket, upload, table.title(upload), "failed")
     if not was_cancelled(version, upload.revision):
         event = "announcement_failed" if plays and not is_update(version) else "failed"
         parts = {"error": failure, "execution_arn": ended["executionArn"]}

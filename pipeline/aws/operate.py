@@ -14,7 +14,6 @@ from typing import Any
 from pipeline.aws import executions, failures, pointers, receipts, transcoder
 from pipeline.aws.sweep import remove_outputs
 from pipeline.aws.table import AssetTable, upload_of
-from pipeline.media import keys
 from pipeline.media.asset import Upload
 from pipeline.media.reconcile import CANCELLABLE, ENDED_UNPUBLISHED, is_update, was_cancelled
 from pipeline.settings import NONE
@@ -70,7 +69,7 @@ def _cancel(upload: Upload, place: Place) -> dict[str, Any]:
     executions.stop(executions.arn_of(upload.execution_name, place.state_machine_arn), "Cancelled", "by an operator")
     jobs = _cancel_jobs(upload, table, place)
     removed = remove_outputs(upload, table, place.outputs_bucket)
-    pointers.show(place.outputs_bucket, upload, keys.title(upload.key), "failed")
+    pointers.show(place.outputs_bucket, upload, table.title(upload), "failed")
     receipts.refresh(table, upload.bucket, place.delivery_url, upload)
     return {"execution": upload.execution_name, "cancelled_jobs": jobs, "removed_objects": removed}
 

@@ -224,6 +224,10 @@ class AssetTable:
         found = self._get(upload.asset_id, _run_sk(upload)) or {}
         return {name: part for name, part in found.items() if name not in ("pk", "sk")}
 
+    def title(self, upload: Upload) -> str:
+        """What viewers read above the film: the wished title as far as this run knows it, else the file's name."""
+        return str((self.known(upload).get("asset") or {}).get("title") or keys.title(upload.key))
+
     def entitle(self, upload: Upload, title: str) -> None:
         """Copy a title that is not the file's name, for lists; nothing where a later run has begun."""
         self._update_if(_THIS_RUN, upload, _version_sk(upload.version), {":run": upload.revision}, title=title)

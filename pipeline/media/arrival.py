@@ -33,8 +33,18 @@ def asset_part(
         "poster": found.poster,
         "wishes": wished,
         "base": None,
-        "warnings": [*found.warnings, *(f"{name} asks to hold the film, so it is held" for name in held)],
+        "warnings": [
+            *found.warnings,
+            *(f"{name} asks to hold the film, so it is held" for name in held),
+            *_two_posters(found.poster, wished),
+        ],
     }
+
+
+def _two_posters(poster: str | None, wished: dict[str, Any]) -> list[str]:
+    if poster is None or "poster_at_ms" not in wished:
+        return []
+    return [f"{keys.file_name(poster)} goes before poster_time as the poster"]
 
 
 def _wishes(

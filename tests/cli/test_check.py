@@ -177,6 +177,7 @@ def test_what_cannot_be_done_with_this_film_is_told(talk, capsys):
     status, (report,) = checked(capsys, str(talk))
     assert status == 0 and report["poster"] is None
     assert report["warnings"] == [
+        "talk.jpg goes before poster_time as the poster",
         "talk.jpg is not used as the poster: it begins neither as JPEG nor as PNG; save it as JPEG or PNG",
         'audio_languages: "fr" is for a track that is not there; the film has 1 sound track',
         "poster_time 00:00:05 is not followed: the film ends at 00:00:01.",

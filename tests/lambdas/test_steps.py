@@ -590,3 +590,19 @@ def test_sidecars_that_go_between_listing_and_reading_are_not_there(table, monke
     state = run(film, "asset")
     assert state["asset"]["wishes"] == {} and state["asset"]["poster"] == f"{STEM}.jpg"
     assert _poster(state)["warnings"][0].endswith("was deleted before it could become the poster")
+
+
+def test_a_picture_beside_the_film_goes_before_the_moment_wished_and_that_is_told(table):
+    film = put()
+    beside(".json", {"poster_time": 1})
+    beside(".jpg", b"")
+    warnings = run(film, "asset")["asset"]["warnings"]
+    assert warnings == [f"{STEM.rpartition('/')[2]}.jpg goes before poster_time as the poster"]
+
+
+def test_a_rejected_film_keeps_the_title_that_its_owner_gave_it(table):
+    film = put()
+    beside(".json", {"title": "One Summer"})
+    run(film, "asset")
+    reject({"upload": film.as_state(), "error": caught(SourceRejected("INPUT_NOT_A_FILM", "m"))}, None)
+    assert asset_json(film)["title"] == "One Summer" and asset_json(film)["status"] == "rejected"
