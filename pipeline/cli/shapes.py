@@ -17,13 +17,25 @@ SHAPES: dict[str, list[dict[str, str]]] = {
             "file": "the path as given",
             "asset_id": "text",
             "version": "text",
-            "status": "published, rejected or failed; held or waiting, where it waits for somebody's word",
+            "status": "published, rejected or failed",
             "error": _ERROR,
             "playback_url": "where to watch it, or null",
             "renditions": "[{name, width, height, bitrate_bps, size_bytes, ...}]",
             "duration_ms": "number or null",
             "seconds": "from the last byte of the upload to the end",
-        }
+        },
+        {
+            "file": "the path as given",
+            "asset_id": "text",
+            "version": "text",
+            "status": "held or waiting: for somebody's word",
+            "error": "null",
+            "waits": "{reason, since, until, message, ...}",
+            "playback_url": "null",
+            "renditions": "[]",
+            "duration_ms": "null",
+            "seconds": "from the last byte of the upload to the waiting",
+        },
     ],
     "check": [
         {
