@@ -1,7 +1,7 @@
 """`vod cost`: what films should have cost and did cost, one film run by run, or a period day by day.
 
 In: the pipeline, and an asset's id, an execution's name, or a moment. Out: lines, or with --json one object, in the
-shapes of pipeline.aws.costs. What can go wrong: NothingByThatName, and what operate.py says of AWS.
+shapes of pipeline.aws.costs. What can go wrong: NothingByThatName, Unclear, and what operate.py says of AWS.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.aws import costs
+from pipeline.cli.again import Unclear
 from pipeline.cli.operate import command, place
 from pipeline.cli.world import World
 
@@ -22,6 +23,8 @@ DAYS = 30
 
 
 def _cost(world: World, options: argparse.Namespace) -> dict[str, Any]:
+    if options.name and options.since:
+        raise Unclear("--since is for a period: name a film, or say since when, not both")
     if options.name:
         return costs.of_film(options.name, place(world))
     default = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=DAYS)

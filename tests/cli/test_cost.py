@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.cli import cost, inspect
+from tests.cli.test_operate import here, vod  # noqa: F401  (the fixture: which pipeline is spoken to)
 
 ITEM = {"output": "Streams_720p", "class": "B-AVC-HD-SHQ-30", "minutes": 2.0, "price": 0.03, "why": ""}
 POSTER = {"output": "Poster", "class": "frame capture", "minutes": 2.0, "price": None, "why": "no price known"}
@@ -85,11 +86,18 @@ def test_a_period_is_a_table_with_what_is_under_way_and_what_went_otherwise():
 
 
 def test_vod_show_has_the_newest_runs_bills_in_a_line_each():
-    lists = {key: [] for key in ("versions", "steps", "jobs", "renditions")}
-    shown = {"asset_id": "a-1", "film": "uploads/a.mp4", "plays": None, "execution": "a-1-r1", "links": {}, **lists}
+    version = {"version": "1", "revision": 1, "status": "published", "error": None, "created_at": "now", "waits": None}
+    lists = {key: [] for key in ("steps", "jobs", "renditions")}
+    head = {"asset_id": "a-1", "film": "uploads/a.mp4", "plays": None, "execution": "a-1-r1", "links": {}}
+    shown = {**head, "versions": [version], **lists}
     told = inspect._tell_shown({**shown, "price": {"predicted": BILL}})
     said = "about 0.0300 USD, without frame capture: no price known (us-east-1, prices of 2026-11-23)"
     assert told[-1] == f"  predicted {said}"
     both = inspect._tell_shown({**shown, "price": {"predicted": BILL, "actual": BILL}})
     assert both[-1] == f"  spent     {said}"
     assert inspect._tell_shown({**shown, "price": {}})[-1] == "  execution a-1-r1"
+
+
+def test_a_film_and_a_period_are_two_questions(capsys):
+    status, said = vod(capsys, "cost", "film-1", "--since", "1d")
+    assert status == 2 and "not both" in said
