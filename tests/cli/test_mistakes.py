@@ -122,7 +122,7 @@ def test_an_account_that_cannot_be_reached_is_one_sentence(more, says, tmp_path)
 
 
 @hypothesis.given(name=strategies.text(min_size=1, max_size=40))
-@hypothesis.settings(max_examples=60, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+@hypothesis.settings(max_examples=25, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 def test_any_name_is_answered(name, monkeypatch, capsys):
     """Against a pipeline that has nothing: the table is asked, and has no such thing."""
 
