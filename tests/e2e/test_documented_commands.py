@@ -176,10 +176,12 @@ def test_a_documented_command_does_what_it_is_for(here: Here, command: Command):
     words = use_of(command, here)
     mention = len(filled(command.words).split()) == 2
     statuses = STATUSES.get(words[0], {0})
+    if words[0] == "release" and "--all" not in words:
+        statuses = {1}  # no budget is set, so that no film waits for it; tests/e2e/test_holds.py releases one
     answers = words[0] in SHAPES and words[0] not in STATUSES
     if not (mention and answers):
         said = here.vod(*words, statuses=statuses)
-        assert said.strip() or words[0] in STATUSES, "it says what it did"
+        assert said.strip() or 0 not in statuses, "it says what it did"
     if answers and (mention or words[0] in ASK):
         for line in here.vod(*words, "--json", statuses=statuses).splitlines():
             keys = set(json.loads(line))
