@@ -52,7 +52,8 @@ def _film(told: Mapping[str, Any]) -> Iterator[str]:
             yield f"      {_item(item)}"
         if run["kept"]:
             size, month = run["kept"]["bytes"] / 2**20, run["kept"]["usd_a_month"]
-            yield f"    kept      {size:.1f} MiB of outputs, {month:.4f} {told['currency']} a month in S3"
+            amount = f"{month:.4f}" if month else "less than 0.0001"
+            yield f"    kept      {size:.1f} MiB of outputs, {amount} {told['currency']} a month in S3"
     if len(told["runs"]) > 1:
         yield f"  all runs: predicted {told['predicted']:.4f}, spent {told['actual']:.4f} {told['currency']}"
 

@@ -44,6 +44,12 @@ def test_a_film_is_told_with_its_items_and_with_what_has_no_price():
     assert lines[-1] == "    kept      5.0 MiB of outputs, 0.0001 USD a month in S3"
 
 
+def test_what_costs_next_to_nothing_is_not_called_free():
+    one = run(1, "published", BILL)
+    one["kept"] = {"bytes": 2**20, "usd_a_month": 0.0}
+    assert film(one)[-1] == "    kept      1.0 MiB of outputs, less than 0.0001 USD a month in S3"
+
+
 def test_before_the_jobs_end_the_predicted_items_are_told():
     lines = film(run(1, "transcoding", None))
     assert "    spent     not known" in lines and any("Streams_720p" in line for line in lines)
