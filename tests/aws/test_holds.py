@@ -178,6 +178,7 @@ def test_a_cancel_that_comes_after_the_approval_wins_over_publishing(table, step
 def test_the_sweep_leaves_a_held_film_and_its_outputs_alone(table, steps, sweep):  # noqa: F811
     held(steps)
     leave_outputs()
+    table._update(FILM, f"version#{FILM.version}", created_at="2020-01-01T00:00:00.000Z")  # held for years
     report = sweep()
     assert (report["counts"], report["trouble"], report["oldest_seconds"]) == ({}, [], 0)
     assert len(outputs()) == 3 and table.version(FILM)["status"] == "held" and steps.told == []
@@ -308,7 +309,7 @@ def sweep_with_budget(table, jobs_queue, mediaconvert):
             DELIVERY,
         )
         report = Sweep(asked, lambda: True, datetime.timedelta()).run()
-        assert report.trouble == [] and report.oldest_seconds == 0
+        assert report.trouble == []
         return dict(report.counts)
 
     return run
