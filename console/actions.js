@@ -3,7 +3,8 @@
 import { executionPath, post } from "./api.js";
 import { part, show, write } from "./dom.js";
 
-const over = (one) => one.execution_status !== "RUNNING";
+// What waits for the end of a pause has no execution yet.
+const over = (one) => one.execution_status && one.execution_status !== "RUNNING";
 
 export const ACTIONS = {
   approve: {
@@ -24,16 +25,17 @@ export const ACTIONS = {
   },
   retry: {
     label: "Retry", primary: true,
-    fits: (one) => over(one) && ["failed", "cancelled"].includes(one.status),
+    fits: (one) => one.execution_status !== "RUNNING" && ["failed", "cancelled"].includes(one.status),
     title: "Try again?",
     text: (film) => `“${film}” goes on at the state that failed; what is encoded is not encoded again. Where that is not possible it becomes a new revision.`,
     done: "It runs again.",
   },
   cancel: {
     label: "Cancel", danger: true,
-    fits: (one) => !over(one) && !["cancelled", "published"].includes(one.status),
+    // A later revision of what is published is an update: it can be stopped, and what plays plays on.
+    fits: (one) => !over(one) && one.status !== "cancelled" && (one.status !== "published" || one.revision > 1),
     title: "Stop this execution?",
-    text: (film) => `“${film}” will not be published, its jobs are cancelled and what they have made is removed. The uploaded file stays.`,
+    text: (film) => `This run of “${film}” will not be published, its jobs are cancelled and what they have made is removed. The uploaded file stays, and so does what plays already.`,
     done: "Cancelled.",
   },
 };

@@ -78,7 +78,7 @@ export function openExecution(root, app, first) {
     seen = found === seen?.told ? seen : read(found);
     paint();
     if (began) graph.reveal(chosen() || seen.states.filter((one) => one.status === "running").at(-1)?.name);
-    return seen.execution_status === "RUNNING" ? 0 : ENDED_MS;
+    return seen.stopped_at ? ENDED_MS : 0;
   }
 
   function gone(message) {

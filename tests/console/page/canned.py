@@ -70,7 +70,7 @@ def execution(
         "execution_status": execution_status,
         "redrives": 0,
         "started_at": begin,
-        "stopped_at": None if execution_status == "RUNNING" else (states[-1]["exited_at"] or ago(1)),
+        "stopped_at": None if execution_status in (None, "RUNNING") else (states[-1]["exited_at"] or ago(1)),
         "percent": None,
         "jobs": [],
         "error": None,
@@ -186,6 +186,12 @@ def waiting() -> dict[str, Any]:
     states = [*_first(7200), state("Hold for budget", "running", 7100, None)]
     waits = {"reason": "budget", "since": ago(7100), "message": "Today's 5.00 USD are spent."}
     return execution("long-film-ffffffffff-r1", "waiting", "RUNNING", states, waits=waits)
+
+
+def paused() -> dict[str, Any]:
+    """Registered while intake was paused: there is no execution yet."""
+    waits = {"reason": "paused", "since": ago(60), "message": "intake is paused"}
+    return execution("patient-abababab00-r1", "waiting", None, [], waits=waits)
 
 
 def hostile() -> dict[str, Any]:

@@ -172,6 +172,7 @@ def test_a_link_that_is_no_address_is_not_shown(fake: Fake, page: Page) -> None:
         (canned.running, ["Cancel"]),
         (canned.held, ["Approve", "Cancel"]),
         (canned.waiting, ["Release", "Cancel"]),
+        (canned.paused, ["Cancel"]),
         (canned.failed, ["Retry"]),
         (canned.published, []),
         (canned.rejected, []),
