@@ -76,7 +76,8 @@ def test_a_box_without_an_end_is_not_running_once_its_run_is_over(capsys):
     step = {"state": "Transcode streams", "seconds": None, "failed_attempts": 0, "error": None}
     assert inspect._step_line(step, "failed").split() == ["Transcode", "streams", "failed"]
     version = {"version": "1", "revision": 1, "error": None, "created_at": "t", "waits": None}
-    shown = {"asset_id": "a", "film": "f", "plays": None, "execution": "e", "jobs": [], "renditions": [], "links": {}}
+    shown = {"asset_id": "a", "film": "f", "plays": None, "execution": "e", "jobs": [], "renditions": []}
+    shown |= {"links": {}, "price": {}}
     for status, word in (("failed", "failed"), ("cancelled", "stopped"), ("transcoding", "running")):
         lines = inspect._tell_shown({**shown, "steps": [step], "versions": [{**version, "status": status}]})
         assert lines[-1].split()[-1] == word
