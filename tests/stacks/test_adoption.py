@@ -79,6 +79,20 @@ def test_lifecycle_rules_are_those_of_a_bucket_of_ours(
     assert archive["Transitions"] == [{"Days": 30, "StorageClass": "GLACIER"}]
 
 
+def test_the_consoles_page_may_send_films_to_an_adopted_bucket_too(
+    resources_with: Callable[..., dict[str, Any]],
+) -> None:
+    resources = resources_with(sources_bucket="films-in", upload_origins="http://127.0.0.1:8090")
+    (rule,) = wish(resources, "AdoptedSources").cors
+    assert rule == {
+        "AllowedMethods": ["PUT"],
+        "AllowedOrigins": ["http://127.0.0.1:8090"],
+        "AllowedHeaders": ["content-type"],
+        "ExposeHeaders": ["ETag"],
+        "MaxAgeSeconds": 86400,
+    }
+
+
 def test_a_browsers_preflight_finds_an_answer(resources: dict[str, Any]) -> None:
     (rule,) = wish(resources, "AdoptedOutputs").cors
     assert (rule["AllowedOrigins"], rule["AllowedMethods"]) == (["*"], ["GET", "HEAD"])
