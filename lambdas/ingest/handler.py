@@ -41,5 +41,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         table.entitle(upload, asset["title"])
     pointers.show(settings.outputs_bucket, upload, asset["title"], "processing")
     table.note(upload, asset=asset)
-    receipts.refresh(table, settings.sources_bucket, settings.delivery_url, upload)
+    if asset["base"]:  # of all others Plan says more in a moment
+        receipts.refresh(table, settings.sources_bucket, settings.delivery_url, upload)
     return asset

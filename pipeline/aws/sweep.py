@@ -231,6 +231,7 @@ class Sweep:
             self.report.note("outputs removed", f"{upload.execution_name} {removed} objects")
             self._table.defer(record, START_GRACE)
         elif not self._is_younger(record["updated_at"], self._grace):
+            self._tell(upload)
             self._close(record)
 
     def _expire(self, record: dict[str, Any], upload: Upload, ended: dict[str, Any] | None) -> None:
@@ -252,6 +253,7 @@ class Sweep:
         """A version that plays, or may play again: what its updates left behind goes, as an older version does."""
         published = played(record)
         if published is None:
+            self._tell(upload)
             self._close(record)
             return
         if self._is_undone(record, ended) and remove_outputs(upload, self._table, self._settings.outputs_bucket):
@@ -267,6 +269,7 @@ class Sweep:
         for each in replaced:
             if remove_outputs(each, self._table, self._settings.outputs_bucket):
                 self.report.note("replaced revision removed", each.execution_name)
+        self._tell(upload)
         self._close(record)
 
     @staticmethod
@@ -332,7 +335,7 @@ class Sweep:
             self._close(record)
 
     def _tell(self, upload: Upload) -> None:
-        """Its status is another now: let the receipt say so."""
+        """Its status is another now, or nobody will look at it again: let the receipt say how it stands."""
         receipts.refresh(self._table, self._settings.sources_bucket, self._settings.delivery_url, upload)
 
     # What is known -------------------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ def asset_of(bucket: str, key: str) -> str:
         if key.startswith(prefix):
             return key.removeprefix(prefix).split("/")[0]
     if key.startswith(keys.RECEIPTS):
-        key = keys.UPLOADS + key.removeprefix(keys.RECEIPTS).removesuffix(".json")
+        key = keys.UPLOADS + key.removeprefix(keys.RECEIPTS).removesuffix(".json").removesuffix(".html")
     return keys.asset_id(bucket, key) if keys.is_film(key) else ""
 
 

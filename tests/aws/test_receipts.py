@@ -137,6 +137,12 @@ def test_a_receipt_that_cannot_be_written_fails_nobody_and_is_left_to_the_sweep(
     assert receipts.write(table, BUCKET, DELIVERY, record["pk"]) == [JSON, HTML]
 
 
+def test_a_bug_in_a_page_fails_nobody(table, monkeypatch, caplog):
+    table.register(FILM)
+    monkeypatch.setattr(receipts.receipt_page, "page", lambda made: made["no such thing"])
+    assert refresh() is False and "KeyError" in caplog.text
+
+
 def test_nobody_is_failed_when_the_table_does_not_answer_either(table, monkeypatch, caplog):
     def refused(*arguments, **named):
         raise refusal("Query", "InternalServerError", 500)

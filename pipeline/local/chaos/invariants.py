@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import html
 import json
 import posixpath
 import re
@@ -20,7 +21,7 @@ from pipeline.media import keys
 #: Every promise by the name that its breach has.
 RULES = (
     "lost", "stuck", "wrong end", "record", "announced", "published twice", "orphan job", "paid twice", "pointer",
-    "half published", "objects left", "dead letters",
+    "receipt", "half published", "objects left", "dead letters",
 )  # fmt: skip
 OVER = ("COMPLETE", "ERROR", "CANCELED")
 #: What a version's record may say when its run has ended so. Everything else failed; where only the announcement did,
@@ -45,7 +46,7 @@ class Breach:
 
 def breaches(world: World, sent: Sequence[Sending]) -> list[Breach]:
     by_asset = {one.asset_id: one for one in sent}
-    rules = (_lost, _stuck, _ends, _records, _announced, _jobs, _pointers, _whole, _left, _dead_letters)
+    rules = (_lost, _stuck, _ends, _records, _announced, _jobs, _pointers, _receipts, _whole, _left, _dead_letters)
     found = [breach for rule in rules for breach in rule(world, by_asset)]
     return sorted(found, key=lambda breach: (breach.known, breach.rule, breach.number or 0))
 
@@ -157,6 +158,29 @@ def _points_elsewhere(world: World, asset: str, run: str) -> Iterator[str]:
     current = world.records.get((asset, "asset"), {}).get("current", {})
     if f"{current.get('version')}-r{current.get('revision')}" != run:
         yield f"the record's current is {dict(current)}"
+
+
+def _receipts(world: World, sent: Mapping[str, Sending]) -> Iterator[Breach]:
+    """Both of them, whoever wrote last, and however many at once."""
+    for one in sent.values():
+        said = {ending: world.receipts.get(keys.receipt_key(one.key, ending)) for ending in (".json", ".html")}
+        if missing := [ending for ending, text in said.items() if text is None]:
+            yield Breach("receipt", one.number, f"{one.key} has no receipt {' and none '.join(missing)}")
+            continue
+        receipt = json.loads(said[".json"] or "")
+        record = world.records.get((one.asset_id, f"version#{receipt['version']}"), {})
+        newest = max(record["upload"]["order"] for record in _versions_of(world, one.asset_id))
+        if record.get("status") != receipt["status"] or record["upload"]["order"] != newest:
+            what = f"{one.key}: the receipt of {receipt['version']} says {receipt['status']}"
+            yield Breach("receipt", one.number, f"{what}, its record {record.get('status')}")
+        if html.escape(receipt["state"]) not in (said[".html"] or ""):
+            yield Breach("receipt", one.number, f"{one.key}: the page says something else than {receipt['state']!r}")
+
+
+def _versions_of(world: World, asset_id: str) -> Iterator[Mapping]:
+    for (pk, sk), record in world.records.items():
+        if pk == asset_id and sk.startswith("version#"):
+            yield record
 
 
 def _whole(world: World, sent: Mapping[str, Sending]) -> Iterator[Breach]:

@@ -39,6 +39,7 @@ class World:
     objects: Mapping[str, int]  # outputs bucket: key -> bytes
     texts: Mapping[str, str]  # pointers and playlists by key
     waiting: Mapping[str, int]  # queue -> messages
+    receipts: Mapping[str, str]  # sources bucket: key -> text
 
 
 def look(stack: Stack, messages: list[dict[str, Any]]) -> World:
@@ -52,6 +53,7 @@ def look(stack: Stack, messages: list[dict[str, Any]]) -> World:
         objects=objects,
         texts=_texts(stack, objects),
         waiting=waiting(stack),
+        receipts=_receipts(stack),
     )
 
 
@@ -117,6 +119,13 @@ def _objects(stack: Stack) -> dict[str, int]:
 def _texts(stack: Stack, objects: Mapping[str, int]) -> dict[str, str]:
     s3, bucket = stack.client("s3"), stack.outputs["OutputsBucket"]
     names = [key for key in objects if key.endswith((".m3u8", ".mpd", ".json"))]
+    return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode() for key in names}
+
+
+def _receipts(stack: Stack) -> dict[str, str]:
+    s3, bucket = stack.client("s3"), stack.outputs["SourcesBucket"]
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=keys.RECEIPTS)
+    names = [one["Key"] for page in pages for one in page.get("Contents", [])]
     return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode() for key in names}
 
 
