@@ -75,8 +75,8 @@ def _delete(world: World, options: argparse.Namespace) -> dict[str, Any]:
 def _confirm(options: argparse.Namespace) -> None:
     if options.yes:
         return
-    what = f"{options.name}, its outputs and its receipt"
-    what += ", and EVERY VERSION of its source" if options.purge_sources else ""
+    what = f"{options.name} and its outputs"
+    what += ", EVERY VERSION of its source and its receipt" if options.purge_sources else ""
     if not sys.stdin.isatty():
         raise NotConfirmed(f"this would delete {what}: say --yes")
     print(f"This deletes {what}. Nobody can bring it back.", file=sys.stderr)

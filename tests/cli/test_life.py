@@ -115,7 +115,7 @@ def test_a_person_is_asked_for_the_name(
 def test_a_script_must_say_yes(deleted: list[Any], capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("film-1\n"))
     status, said = vod(capsys, "delete", "film-1", "--purge-sources")
-    assert (status, deleted) == (2, []) and "EVERY VERSION of its source: say --yes" in said
+    assert (status, deleted) == (2, []) and "EVERY VERSION of its source and its receipt: say --yes" in said
 
 
 def test_a_key_pair_is_two_files_and_one_of_them_is_the_owners_alone(
