@@ -193,6 +193,17 @@ def test_content_types_are_what_players_and_cloudfront_expect(table, answers):
         assert client("s3").head_object(Bucket=OUTPUTS, Key=f"a/{film.asset_id}/{name}")["ContentType"] == kind
 
 
+def test_the_poster_of_a_private_film_is_named_nowhere_that_cannot_show_it(table, answers, monkeypatch):
+    public = run(put(), "playback")
+    poster = f"{DELIVERY}/a/{Upload.from_state(public['upload']).asset_id}/{asset_json(put())['poster']}"
+    assert public["playback"]["poster"] == public["playback"]["message"]["playback"]["poster"] == poster
+    for variable, value in settings.PublishSettings(TABLE, OUTPUTS, DELIVERY, "private").as_env().items():
+        monkeypatch.setenv(variable, value)
+    private = run(put("uploads/private.mov"), "playback")
+    assert private["playback"]["poster"] is None and "poster" not in private["playback"]["message"]["playback"]
+    assert check_message(private["playback"]["message"])["playback_url"] == private["playback"]["url"]
+
+
 def test_every_step_may_run_twice(table, answers):
     film = put()
     first, second = run(film, "playback"), run(film, "playback")

@@ -132,6 +132,7 @@ def test_a_receipt_lies_under_receipts_and_fits_into_a_key(key):
 
 def test_a_receipt_lies_at_the_same_path_as_its_upload():
     assert keys.receipt_key("uploads/team/My Film.mov") == "receipts/team/My Film.mov.json"
+    assert keys.receipt_key("uploads/team/My Film.mov", ".html") == "receipts/team/My Film.mov.html"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=330, max_size=339), st.data())
