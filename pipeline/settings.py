@@ -103,6 +103,12 @@ class TranscodeSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True)
+class RecallSettings(Settings):
+    table: str
+    outputs_bucket: str
+
+
+@dataclasses.dataclass(frozen=True)
 class ConvertSettings(Settings):
     outputs_bucket: str
 

@@ -3,7 +3,7 @@
 In: {upload, verified, playback}, or {upload, error} for an upload that was replaced.
 Out: where the receipt lies. Other steps write the receipt as well as they can (pipeline.aws.receipts); this one ends in
 red where it cannot be written. A superseded upload is counted as UploadsSuperseded, because its execution ends green; a
-published one as UploadsPublished and FilmPublished.
+published one as UploadsPublished and FilmPublished, an update without an encode as UploadsUpdated.
 """
 
 from __future__ import annotations
@@ -30,11 +30,18 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     receipts.write(table, settings.sources_bucket, settings.delivery_url, upload)
     if published:
         _archive(upload, settings.archive_tag)
-        metrics.count(settings.stack, {"UploadsPublished": 1})
-        metrics.put(settings.stack, {"FilmPublished": event["verified"]["duration_ms"] / 1000}, "Seconds")
+        is_update = table.known(upload).get("encode", upload.run) != upload.run
+        _count(settings.stack, is_update, event["verified"]["duration_ms"])
     else:
         metrics.count(settings.stack, {"UploadsSuperseded": 1})
     return {"status": "published" if published else "superseded", "receipt": receipt_key(upload.key)}
+
+
+def _count(stack: str, is_update: bool, duration_ms: int) -> None:
+    """Films that became playable; what came after publication and joined one that plays is counted by itself."""
+    metrics.count(stack, {"UploadsUpdated" if is_update else "UploadsPublished": 1})
+    if not is_update:
+        metrics.put(stack, {"FilmPublished": duration_ms / 1000}, "Seconds")
 
 
 def _archive(upload: Upload, tag: str) -> None:

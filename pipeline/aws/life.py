@@ -13,16 +13,17 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Callable
 from typing import Any
 
-from pipeline.aws import objects, operate, pointers, receipts, topic
+from pipeline.aws import objects, operate, pointers, receipts, topic, updates
 from pipeline.aws.clients import client
+from pipeline.aws.intake import Intake
 from pipeline.aws.operate import NothingByThatName, NotNow, Place
 from pipeline.aws.table import AssetTable, played, upload_of
 from pipeline.media import keys, sidecars
 from pipeline.media.asset import Upload
 from pipeline.media.errors import PointerContended
+from pipeline.media.reconcile import UNDER_WAY
 
 _LOOKS = 5
 
@@ -106,6 +107,39 @@ def _target(
     return older[0]
 
 
+def update(asset_id: str, place: Place) -> dict[str, Any]:
+    """Publish exactly what lies beside the film that plays now, without a new encode; what has gone is taken away.
+
+    Out: the execution, whether it waits because intake is paused, and the sidecars that are added, changed and removed
+    by it.
+    """
+    table = Intake(place.table)
+    records = _records(asset_id, table)
+    current = (table.asset(asset_id) or {}).get("current")
+    if not current:
+        raise NotNow(f"{asset_id} does not play: its next run takes what lies beside the film")
+    (record,) = [each for each in records if each["upload"]["version"] == current["version"]]
+    upload = upload_of(record)
+    if record["status"] in UNDER_WAY:
+        raise NotNow(f"{upload.execution_name} is under way, and may have seen it: look again when it has ended")
+    differs = _differences(table.known(upload), updates.beside(upload.bucket, upload.key))
+    following = updates.begin(record, table, place.state_machine_arn, exact=True)
+    if following is None:
+        raise NotNow(f"somebody else has just begun the next revision of {asset_id}")
+    receipts.refresh(table, upload.bucket, place.delivery_url, following)
+    waits = table.state()["paused"]
+    return {"asset_id": asset_id, "execution": following.execution_name, "waits": waits, **differs}
+
+
+def _differences(known: dict[str, Any], there: dict[str, str]) -> dict[str, list[str]]:
+    """File names of sidecars, as what plays had them and as they lie there now."""
+    seen, asset = known.get("sidecars") or {}, known.get("asset") or {}
+    had = {*seen, *(each["key"] for each in asset.get("captions", [])), *filter(None, [asset.get("poster")])}
+    changed = [key for key in there if key in seen and seen[key] != there[key]]
+    found = {"added": there.keys() - had, "changed": changed, "removed": had - there.keys()}
+    return {what: sorted(map(keys.file_name, which)) for what, which in found.items()}
+
+
 def _settle(table: AssetTable, bucket: str, asset_id: str) -> None:
     """Write the pointers until they say what the record says; a publication at the same moment may be first."""
     for _ in range(_LOOKS):
@@ -114,17 +148,8 @@ def _settle(table: AssetTable, bucket: str, asset_id: str) -> None:
     # The record is open: the sweep looks again.
 
 
-def delete(
-    asset_id: str,
-    place: Place,
-    beyond: Beyond,
-    purge_sources: bool = False,
-    tell: Callable[[int], None] = lambda count: None,
-) -> dict[str, Any]:
-    """Take the asset away; a report of every object that was removed. Doing it twice is the same.
-
-    `tell` hears how many more outputs are gone.
-    """
+def delete(asset_id: str, place: Place, beyond: Beyond, purge_sources: bool = False) -> dict[str, Any]:
+    """Take the asset away; a report of every object that was removed. Doing it twice is the same."""
     table = AssetTable(place.table)
     records = _records(asset_id, table)
     uploads = [upload_of(record) for record in records]
@@ -139,7 +164,7 @@ def delete(
         "file": newest.url,
         "cancelled": [name for name in cancelled if name],
         "outputs_bucket": place.outputs_bucket,
-        "outputs": _remove_outputs(asset_id, place.outputs_bucket, tell),
+        "outputs": _remove_outputs(asset_id, place.outputs_bucket),
         "sources_bucket": newest.bucket,
         "receipts": [],
         "sources": objects.purge(newest.bucket, _source_keys(newest)) if purge_sources else [],
@@ -176,13 +201,13 @@ def _say_removed(newest: Upload, bucket: str) -> None:
         return
 
 
-def _remove_outputs(asset_id: str, bucket: str, tell: Callable[[int], None]) -> list[str]:
+def _remove_outputs(asset_id: str, bucket: str) -> list[str]:
     prefix = keys.pointer_prefix(asset_id)
     manifests = [prefix + name for name in pointers.CONTENT_TYPES if name != pointers.ASSET_JSON]
     there = [key for key in manifests if objects.head_object(bucket, key) is not None]
     pointers.remove_manifests(bucket, asset_id)
     folders = (f"{prefix}v/", f"{keys.WORK}{asset_id}/")
-    return there + [key for folder in folders for key in objects.remove_below(bucket, folder, tell)]
+    return there + [key for folder in folders for key in objects.remove_below(bucket, folder)]
 
 
 def _source_keys(upload: Upload) -> list[str]:

@@ -136,19 +136,33 @@ def keys_below(bucket: str, prefix: str, limit: int = 1000) -> list[str]:
     return [entry["Key"] for entry in answer.get("Contents", [])]
 
 
-def keys_around(bucket: str, key: str, limit: int = 10_000) -> list[str]:
-    """The keys that pipeline.media.sidecars needs to know what belongs to what, for a film or a sidecar.
+def keys_around(bucket: str, key: str, limit: int = 10_000) -> dict[str, str]:
+    """The keys that pipeline.media.sidecars needs to know what belongs to what, for a film or a sidecar; with each,
+    what tells one upload of it from another: ETag and time, because the same bytes sent again are somebody's wish.
 
     Of more than `limit` keys that begin with one name the rest is not seen: nobody named them by hand.
     """
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     for name in sidecars.prefixes(key):
         # Of the keys that begin with a name, S3 lists the name itself first: a film without an extension.
-        found |= dict.fromkeys(each for each in keys_below(bucket, name, limit=1) if each == name)
+        first = client("s3").list_objects_v2(Bucket=bucket, Prefix=name, MaxKeys=1).get("Contents", [])
+        found |= {entry["Key"]: _upload_of(entry) for entry in first if entry["Key"] == name}
         pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{name}.")
-        below = (entry["Key"] for page in pages for entry in page.get("Contents", []))
-        found |= dict.fromkeys(itertools.islice(below, limit))
-    return sorted(found)
+        below = (entry for page in pages for entry in page.get("Contents", []))
+        found |= {entry["Key"]: _upload_of(entry) for entry in itertools.islice(below, limit)}
+    return dict(sorted(found.items()))
+
+
+def _upload_of(entry: dict[str, Any]) -> str:
+    return f"{entry['ETag'].strip(chr(34))} {entry['LastModified'].isoformat()}"
+
+
+def is_current(upload: Upload) -> bool | None:
+    """Whether the upload is what lies under its key; None where nothing does."""
+    head = head_object(upload.bucket, upload.key)
+    if head is None:
+        return None
+    return _identity(upload.version_id, upload.etag) == _identity(head.get("VersionId"), head["ETag"])
 
 
 def remove(bucket: str, key: str) -> None:

@@ -9,7 +9,8 @@ in the report, and does not keep the sweep from the rest; what time did not suff
                whose run has ended, or that no record names, is cancelled
     versions   registered and never started: started; ended badly and not recorded: recorded; refused or cancelled:
                outputs removed; failed: outputs removed when nobody can redrive it any more; replaced by a newer one
-               for as long as old versions are kept: expired, outputs removed
+               for as long as old versions are kept: expired, outputs removed; published: what came while it was
+               encoded and nobody heard of becomes its next revision, replaced revisions go in their time
     holds      an approval or a release that its step has not heard is told it again; films that wait for the budget go
                on when the day has room for them, oldest first; what was held and has ended is closed
     intake     uploads that waited while it was paused, and that whoever resumed it left behind, are started
@@ -27,7 +28,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from pipeline.aws import executions, failures, objects, pointers, receipts, transcoder
+from pipeline.aws import executions, failures, objects, pointers, receipts, transcoder, updates
 from pipeline.aws.budget import Budget
 from pipeline.aws.holds import HOLD
 from pipeline.aws.intake import Intake, start_waiting
@@ -256,6 +257,8 @@ class Sweep:
             self._tell(upload)
             self._close(record)
             return
+        if record["status"] == "published" and self._follow(upload):
+            return
         if self._is_undone(record, ended) and remove_outputs(upload, self._table, self._settings.outputs_bucket):
             self.report.note("outputs removed", upload.execution_name)
         encode = self._table.known(published).get("encode", published.run)
@@ -271,6 +274,14 @@ class Sweep:
                 self.report.note("replaced revision removed", each.execution_name)
         self._tell(upload)
         self._close(record)
+
+    def _follow(self, upload: Upload) -> bool:
+        """Start the next revision where a sidecar came and nobody heard of it, or of the run's end."""
+        where = self._intake, self._settings.state_machine_arn, self._settings.delivery_url
+        update = updates.look(upload.bucket, upload.key, *where, told=False)
+        if update:
+            self.report.note("update started", update.execution_name)
+        return update is not None
 
     @staticmethod
     def _is_undone(record: dict[str, Any], ended: dict[str, Any] | None) -> bool:

@@ -69,6 +69,7 @@ _GONE = {":removed": "removed", ":expired": "expired"}
 _NOT_GONE = "NOT #status IN (:removed, :expired)"
 #: What the record of a version that plays says of its update.
 _UPDATE_CANCELLED = SourceSuperseded("RUN_CANCELLED", "the update was cancelled by an operator").as_dict()
+_MOST_WARNINGS = 5
 _PAGE = 100  # BatchGetItem's limit
 
 
@@ -212,6 +213,11 @@ class AssetTable:
             **_open(VERSION, START_GRACE),
         )
         return following if won else None
+
+    def warn(self, upload: Upload, sentence: str) -> None:
+        """Keep a sentence about this upload for its receipt; each once, the last few of many."""
+        there = [each for each in (self.version(upload) or {}).get("warnings", []) if each != sentence]
+        self._update(upload, _version_sk(upload.version), warnings=[*there, sentence][-_MOST_WARNINGS:])
 
     # One run -------------------------------------------------------------------------------------------------
 

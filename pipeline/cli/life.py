@@ -1,4 +1,4 @@
-"""`vod versions`, `rollback`, `delete`, `sign`, `keys`: what plays, what ends, and who may watch.
+"""`vod versions`, `rollback`, `update`, `delete`, `sign`, `keys`: what plays, what ends, and who may watch.
 
 They speak to the pipeline that `vod up` keeps running in this home, or to a deployed stack (--stack, VOD_STACK), like
 the other operators' commands (pipeline.cli.operate). `keys` makes files and needs no pipeline.
@@ -44,9 +44,16 @@ def _versions(world: World, options: argparse.Namespace) -> dict[str, Any]:
 def _tell_versions(result: dict[str, Any]) -> list[str]:
     return [
         f"{each['version']}-r{each['revision']}  {each['status']:<11} {each['registered_at'] or '':<24} "
-        f"{'plays' if each['plays'] else ''}".rstrip()
+        f"{_plays(each)}".rstrip()
         for each in result["versions"]
     ]
+
+
+def _plays(version: dict[str, Any]) -> str:
+    """An update that is not published, or never was, leaves the revision before it playing."""
+    published = version["published_revision"]
+    behind = published is not None and published < version["revision"]
+    return " ".join([*(["plays"] if version["plays"] else []), *([f"as r{published}"] if behind else [])])
 
 
 def _rollback(world: World, options: argparse.Namespace) -> dict[str, Any]:
@@ -58,6 +65,17 @@ def _tell_rolled_back(result: dict[str, Any]) -> list[str]:
         f"{result['asset_id']} plays {result['plays']} again, instead of {result['instead_of']}",
         "viewers in the middle of the film keep what they see; a newer upload follows as usual",
     ]
+
+
+def _update(world: World, options: argparse.Namespace) -> dict[str, Any]:
+    return life.update(options.name, place(world))
+
+
+def _tell_updated(result: dict[str, Any]) -> list[str]:
+    what = [f"{name} is {how}" for how in ("added", "changed", "removed") for name in result[how]]
+    how = "will start when intake is resumed" if result["waits"] else "started"
+    first = f"{result['execution']} {how}: it publishes what lies beside the film now, and encodes nothing"
+    return [first, *(what or ["nothing beside the film has changed"])]
 
 
 def _delete(world: World, options: argparse.Namespace) -> dict[str, Any]:
@@ -123,6 +141,7 @@ def _tell_signed(result: dict[str, Any]) -> list[str]:
 
 versions = command(_versions, _tell_versions)
 rollback = command(_rollback, _tell_rolled_back)
+update = command(_update, _tell_updated)
 delete = command(_delete, _tell_deleted)
 sign = command(_sign, _tell_signed)
 

@@ -312,6 +312,7 @@ def _add_life(commands: Any) -> None:
     about_an_asset("versions", "list an asset's versions: which plays, which can play again")
     rollback = about_an_asset("rollback", "let an older version play again")
     rollback.add_argument("version", nargs="?", metavar="VERSION", help="which (default: the one before what plays)")
+    about_an_asset("update", "publish what lies beside the film now: captions, poster, words; nothing is encoded")
     delete = about_an_asset("delete", "remove an asset: outputs and addresses; its receipt says so")
     delete.add_argument("--purge-sources", action="store_true", help="also every version of the uploaded file")
     delete.add_argument("--yes", action="store_true", help="do not ask")

@@ -202,7 +202,18 @@ SHAPES: dict[str, list[dict[str, str]]] = {
     "versions": [
         {
             "asset_id": "text",
-            "versions": "[{version, revision, status, registered_at, replaced_at, plays}], newest first",
+            "versions": "[{version, revision, published_revision, status, registered_at, replaced_at, plays}], newest"
+            " first",
+        }
+    ],
+    "update": [
+        {
+            "asset_id": "text",
+            "execution": "the revision that was begun",
+            "waits": "true while intake is paused",
+            "added": "file names of sidecars that what plays did not have",
+            "changed": "file names of those that were uploaded again",
+            "removed": "file names of those that no longer lie beside the film",
         }
     ],
     "rollback": [{"asset_id": "text", "plays": "the run that plays now", "instead_of": "the run that played"}],

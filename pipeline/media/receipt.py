@@ -63,7 +63,7 @@ def receipt(items: Iterable[Item], delivery_url: str, upload: Upload | None = No
         "plays": asset.get("current"),
         "playback": _playback(asset, found, delivery_url, this.asset_id),
         "removed_objects": asset.get("removed_objects") if status == DELETED else None,
-        **_about_the_film(known),
+        **_about_the_film(known, newest.get("warnings", [])),
         **_listed(versions, asset),
     }
     return {name: part for name, part in parts.items() if part is not None}
@@ -220,11 +220,11 @@ def _playback(asset: Item, found: Mapping[str, Item], delivery_url: str, asset_i
 # The film ------------------------------------------------------------------------------------------------------------
 
 
-def _about_the_film(known: Mapping[str, Any]) -> dict[str, Any]:
-    """What was found, what was changed, what was made; each as soon as it is known."""
+def _about_the_film(known: Mapping[str, Any], told: list[str]) -> dict[str, Any]:
+    """What was found, what was changed, what was made; each as soon as it is known. told: of what came afterwards."""
     asset, source, plan, verified = (known.get(name) or {} for name in ("asset", "source", "plan", "verified"))
     poster = (known.get("outputs") or {}).get("poster") or {}
-    warnings = [line for part in (asset, poster, source, plan) for line in part.get("warnings", [])]
+    warnings = [line for part in (asset, poster, source, plan) for line in part.get("warnings", [])] + told
     return {
         "duration_ms": verified.get("duration_ms") or source.get("duration_ms"),
         "found": found_in(source) if source else None,

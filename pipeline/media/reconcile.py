@@ -44,6 +44,10 @@ BAD_ENDS = ("FAILED", "TIMED_OUT", "ABORTED")
 REFUSED = ("rejected", "superseded", "cancelled", "expired", "removed")
 
 
+#: The rejection that another file than the film can mend.
+SIDECAR_WRONG = "INPUT_SIDECAR_WRONG"
+
+
 def is_update(record: Mapping[str, Any]) -> bool:
     """Whether the newest run of a version is an update that has not been published: an earlier revision plays."""
     published = record.get("published_revision")
@@ -74,6 +78,35 @@ def for_version(record: Mapping[str, Any], execution: str | None, redrives: int 
         return "expire" if record.get("replaced_at") else "settle"
     # Failed: now that it is due nobody can redrive it any more.
     return "remove" if status == "failed" or execution is None else "puzzle"
+
+
+def for_sidecars(
+    record: Mapping[str, Any],
+    plays: bool,
+    seen: Mapping[str, str] | None,
+    there: Mapping[str, str],
+    told: bool,
+) -> str | None:
+    """update, revise, start or warn; None where nothing is to be done about a film's sidecars.
+
+    record: the newest version's. plays: it is what plays. seen: the sidecars its newest run has seen, each with what
+    tells one upload of it from another; None where no run has noted any. there: those that lie beside the film now.
+    told: somebody has just said that one of them came.
+
+    A run under way is left alone: whoever looks at its end sees what it has not seen. What has gone is no reason:
+    folders are tidied up.
+    """
+    status = record["status"]
+    if status == "received" and is_update(record) and not record.get("execution_arn"):
+        return "start"  # whoever began it died before its execution was started
+    if seen is None and not told:
+        return None
+    if not any((seen or {}).get(key) != which for key, which in there.items()):
+        return None
+    if status == "published":
+        return "update" if plays else "warn" if told else None
+    refused = (record.get("error") or {}).get("code") == SIDECAR_WRONG
+    return "revise" if status == "rejected" and refused else None
 
 
 def for_job(record: Mapping[str, Any], execution: str | None, job_status: str | None, fresh: bool) -> str:

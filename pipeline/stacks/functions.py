@@ -168,6 +168,17 @@ def steps(world: World) -> list[Row]:
             ),
         ),
         Row(
+            "recall",
+            "Reads what an earlier run encoded, for an update that uses its pictures",
+            settings.RecallSettings(table=table, outputs_bucket=outputs),
+            60,
+            (
+                grants.records(w.table, "Get"),
+                grants.read_outputs(w.outputs, keys.ASSETS),
+                grants.list_bucket(w.outputs),
+            ),
+        ),
+        Row(
             "convert",
             "Turns sidecar captions into WebVTT renditions",
             settings.ConvertSettings(outputs_bucket=outputs),
@@ -175,7 +186,8 @@ def steps(world: World) -> list[Row]:
             (
                 grants.read_uploads(w.sources),
                 grants.list_bucket(w.sources),
-                grants.write_outputs(w.outputs, keys.ASSETS),
+                grants.read_and_write_assets(w.outputs),
+                grants.list_bucket(w.outputs),
             ),
         ),
         Row(
@@ -261,7 +273,7 @@ def answers(
     return [
         Row(
             "start",
-            "Starts one execution an upload, under its own name",
+            "Starts one execution an upload, under its own name, and the next revision when sidecars come late",
             settings.StartSettings(
                 table=table,
                 state_machine_arn=machine.state_machine_arn,
@@ -272,6 +284,8 @@ def answers(
             (
                 grants.consume(uploads),
                 grants.records(w.table, "Get", "Put", "Query", "Update"),
+                grants.read_uploads(w.sources),
+                grants.list_versions(w.sources),
                 grants.start_executions(machine),
                 grants.keep_receipts(w.sources),
                 grants.list_bucket(w.sources),
@@ -352,6 +366,8 @@ def answers(
                 grants.start_executions(machine),
                 grants.stop_executions(machine),
                 grants.answer_tokens(machine),
+                grants.read_uploads(w.sources),
+                grants.list_bucket(w.sources),
                 grants.read_and_write_assets(w.outputs),
                 grants.list_bucket(w.outputs),
                 grants.remove_outputs(w.outputs),

@@ -50,6 +50,11 @@ def list_bucket(bucket: s3.IBucket) -> iam.PolicyStatement:
     return allow(["s3:ListBucket"], [bucket.bucket_arn])
 
 
+def list_versions(bucket: s3.IBucket) -> iam.PolicyStatement:
+    """Lists what was deleted, too."""
+    return allow(["s3:ListBucketVersions"], [bucket.bucket_arn])
+
+
 def read_outputs(outputs: s3.IBucket, prefix: str) -> iam.PolicyStatement:
     return allow(["s3:GetObject"], [outputs.arn_for_objects(f"{prefix}*")])
 

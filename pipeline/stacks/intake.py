@@ -91,6 +91,7 @@ class Intake(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._rule("UploadRule", "A film or a sidecar arrived", upload_pattern(sources.bucket_name), queues.uploads)
+        self._rule("DoneRule", "An execution ended: what came meanwhile", done_pattern(machine), queues.uploads)
         self._rule("JobRule", "A MediaConvert job of ours has news", jobs, queues.jobs)
         self._poll("start", functions["start"], queues.uploads)
         self._poll("complete", functions["complete"], queues.jobs)
@@ -157,6 +158,14 @@ def job_pattern(queue_arns: list[str], table_name: str) -> events.EventPattern:
         source=["aws.mediaconvert"],
         detail_type=["MediaConvert Job State Change"],
         detail={"queue": queue_arns, "status": list(JOB_NEWS), "userMetadata": {"table": [table_name]}},
+    )
+
+
+def done_pattern(machine: sfn.IStateMachine) -> events.EventPattern:
+    return events.EventPattern(
+        source=["aws.states"],
+        detail_type=["Step Functions Execution Status Change"],
+        detail={"stateMachineArn": [machine.state_machine_arn], "status": ["SUCCEEDED"]},
     )
 
 

@@ -6,8 +6,10 @@ import datetime
 
 import pytest
 
-from pipeline.aws import executions, failures, life, objects, operate, topic
-from pipeline.aws.operate import NotNow
+from pipeline.aws import executions, failures, life, objects, operate, topic, updates
+from pipeline.aws.clients import client
+from pipeline.aws.intake import pause
+from pipeline.aws.operate import NothingByThatName, NotNow
 from pipeline.aws.sweep import remove_outputs
 from pipeline.aws.table import AssetTable
 from pipeline.media.asset import Upload
@@ -15,8 +17,8 @@ from pipeline.media.errors import PointerContended, SourceSuperseded
 from tests.aws.test_life import ASSET, ONE, PLACE, TWO, asset_json, beyond, is_published, lies_there, sweep, workflow  # noqa: F401
 from tests.aws.test_pointers import assert_plays, publish
 from tests.aws.test_sweep import Workflow
-from tests.aws.world import MACHINE_ARN
-from tests.media.films import OUTPUTS
+from tests.aws.world import MACHINE_ARN, TABLE
+from tests.media.films import BUCKET, OUTPUTS
 
 REFUSED = {"code": "SIDECAR_WRONG", "message": "no"}
 UPDATE = ONE.with_revision(2)
@@ -308,3 +310,74 @@ def test_versions_show_their_revisions(table, workflow):  # noqa: F811
     assert (found["status"], found["revision"], found["published_revision"], found["plays"]) == (
         "transcoding", 2, 1, True,
     )  # fmt: skip
+
+
+# vod update ----------------------------------------------------------------------------------------------------------
+
+
+def lies_beside(name: str, body: bytes = b"words") -> None:
+    client("s3").put_object(Bucket=BUCKET, Key=f"uploads/{name}", Body=body)
+
+
+def test_an_operators_update_takes_exactly_what_lies_there(table, workflow):  # noqa: F811
+    plays(table, workflow)
+    lies_beside("My Film.en.srt")
+    lies_beside("My Film.de.srt")
+    seen = updates.beside(BUCKET, ONE.key)
+    asset = {"captions": [{"key": key} for key in (*seen, "uploads/My Film.es.srt")], "poster": "uploads/My Film.jpg"}
+    table.note(ONE, sidecars={**seen, "uploads/My Film.de.srt": "another"}, asset=asset)
+    lies_beside("My Film.fr.srt")
+    done = life.update(ASSET, PLACE)
+    assert done == {
+        "asset_id": ASSET,
+        "execution": UPDATE.execution_name,
+        "waits": False,
+        "added": ["My Film.fr.srt"],
+        "changed": ["My Film.de.srt"],
+        "removed": ["My Film.es.srt", "My Film.jpg"],
+    }
+    assert table.known(UPDATE)["exact"] is True and table.version(ONE)["published_revision"] == 1
+    with pytest.raises(NotNow, match="is under way"):
+        life.update(ASSET, PLACE)
+
+
+def test_an_operators_update_is_of_what_plays_whatever_is_newer(table, workflow):  # noqa: F811
+    plays(table, workflow)
+    plays(table, workflow, TWO)
+    life.rollback(ASSET, None, PLACE)
+    assert life.update(ASSET, PLACE)["execution"] == UPDATE.execution_name
+
+
+def test_what_does_not_play_is_not_updated(table, workflow, beyond):  # noqa: F811
+    with pytest.raises(NothingByThatName):
+        life.update("film-0123456789ab", PLACE)
+    plays(table, workflow)
+    life.delete(ASSET, PLACE, beyond)
+    with pytest.raises(NotNow, match="does not play"):
+        life.update(ASSET, PLACE)
+
+
+def test_an_operators_update_waits_while_intake_is_paused(table, workflow):  # noqa: F811
+    plays(table, workflow)
+    pause(TABLE, "me")
+    assert life.update(ASSET, PLACE)["waits"] is True
+    assert table.version(ONE)["status"] == "waiting"
+
+
+# The sweep -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_sweep_follows_up_what_nobody_heard_of(table, workflow):  # noqa: F811
+    table.note(ONE, sidecars={})
+    plays(table, workflow)
+    lies_beside("My Film.en.srt")
+    report = sweep()
+    assert report["counts"]["update started"] == 1 and table.version(ONE)["revision"] == 2
+    assert sweep()["counts"].get("update started") is None
+
+
+def test_the_sweep_leaves_a_film_alone_that_saw_everything(table, workflow):  # noqa: F811
+    lies_beside("My Film.en.srt")
+    table.note(ONE, sidecars=updates.beside(BUCKET, ONE.key))
+    plays(table, workflow)
+    assert "update started" not in sweep()["counts"] and "open" not in table.version(ONE)

@@ -46,12 +46,43 @@ def test_versions_are_listed(world: Any, capsys: Any, monkeypatch: pytest.Monkey
         {"version": "bb", "revision": 1, "status": "published", "registered_at": "today", "plays": True},
         {"version": "aa", "revision": 2, "status": "expired", "registered_at": None, "plays": False},
     ]
+    found[0] |= {"published_revision": 1}
+    found[1] |= {"published_revision": 2}
     monkeypatch.setattr(work, "versions", lambda name, place: found)
     status, said = vod(capsys, "versions", "film-1")
     assert status == 0 and [line.split() for line in said.splitlines()] == [
         ["bb-r1", "published", "today", "plays"],
         ["aa-r2", "expired"],
     ]
+
+
+def test_an_update_that_is_not_published_is_told_apart(
+    world: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = {"version": "bb", "revision": 3, "status": "transcoding", "registered_at": "today", "plays": True}
+    monkeypatch.setattr(work, "versions", lambda name, place: [{**update, "published_revision": 2}])
+    assert vod(capsys, "versions", "film-1")[1].split() == ["bb-r3", "transcoding", "today", "plays", "as", "r2"]
+
+
+def test_an_update_says_what_it_takes_and_leaves(world: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = {
+        "asset_id": "film-1",
+        "execution": "film-1-aa-r2",
+        "added": ["f.fr.srt"],
+        "changed": [],
+        "removed": ["f.jpg"],
+        "waits": False,
+    }
+    monkeypatch.setattr(work, "update", lambda name, place: done)
+    assert vod(capsys, "update", "film-1") == (
+        0,
+        "film-1-aa-r2 started: it publishes what lies beside the film now, and encodes nothing\n"
+        "f.fr.srt is added\nf.jpg is removed",
+    )
+    nothing = {**done, "waits": True, "added": [], "removed": []}
+    monkeypatch.setattr(work, "update", lambda name, place: nothing)
+    status, said = vod(capsys, "update", "film-1")
+    assert status == 0 and "when intake is resumed" in said and said.endswith("nothing beside the film has changed")
 
 
 def test_a_rollback_says_what_plays_now(world: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ ARGUMENTS = {
     "ingest": "PREFIX",
     "delete": "DOOMED --yes",
     "release": "--all",
-    **dict.fromkeys(("show", "explain", "logs", "versions", "rollback", "sign"), "ASSET"),
+    **dict.fromkeys(("show", "explain", "logs", "versions", "update", "rollback", "sign"), "ASSET"),
     **dict.fromkeys(("retry", "cancel"), "EXECUTION"),
     "approve": "ASSET",
     "keys": "new films",

@@ -20,6 +20,7 @@ def environment(jobs_queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:  # 
     for each in (
         settings.StartSettings(TABLE, MACHINE_ARN, BUCKET, DELIVERY),
         settings.IngestSettings(TABLE, OUTPUTS, BUCKET, DELIVERY),
+        settings.RecallSettings(TABLE, OUTPUTS),
         settings.PlanSettings(TABLE, OUTPUTS, "default", "DISABLED", "Vod", "0", BUCKET, DELIVERY),
         settings.HoldSettings(TABLE, OUTPUTS, DELIVERY, TOPIC_ARN, "0", BUCKET),
         settings.TranscodeSettings(TABLE, OUTPUTS, role, QUEUE_ARN, jobs_queue.url, "0", "none", "30", "DISABLED"),

@@ -18,7 +18,7 @@ CHILDREN = {
     "Period": ("BaseURL", "AdaptationSet"),
     "AdaptationSet": (
         "AudioChannelConfiguration", "EssentialProperty", "SupplementalProperty", "Label", "Accessibility", "Role",
-        "SegmentTemplate", "Representation",
+        "BaseURL", "SegmentTemplate", "Representation",
     ),
     "Representation": (
         "AudioChannelConfiguration", "EssentialProperty", "SupplementalProperty", "Label", "BaseURL", "SegmentTemplate",
@@ -156,7 +156,7 @@ def _tracks(film: Presentation) -> Iterator[tuple[Any, Init, list[Any]]]:
         for adaptation_set in film.sets(kind):
             for one in shown(adaptation_set):
                 template = one.find(f"{NAMESPACE}SegmentTemplate")
-                init = read_init(film.bytes(film.beside_mpd(template.get("initialization"))))
+                init = read_init(film.bytes(film.beside_mpd(template.get("initialization"), template)))
                 count = len(timeline(template))
                 yield one, init, [fragments(film.bytes(path)) for path in named_segments(film, template, count)]
 
@@ -164,14 +164,16 @@ def _tracks(film: Presentation) -> Iterator[tuple[Any, Init, list[Any]]]:
 def named_segments(film: Presentation, template: Any, count: int) -> list[str]:
     first = int(template.get("startNumber", 1))
     before, width, after = re.fullmatch(r"(.*)\$Number(?:%0(\d+)d)?\$(.*)", template.get("media", "")).groups()
-    return [film.beside_mpd(f"{before}{number:0{width or 1}d}{after}") for number in range(first, first + count)]
+    return [
+        film.beside_mpd(f"{before}{number:0{width or 1}d}{after}", template) for number in range(first, first + count)
+    ]
 
 
 def every_segment_is_there_and_named(film: Presentation) -> Iterator[str]:
     for adaptation_set in film.sets():
         for one in shown(adaptation_set):
             base = one.find(f"{NAMESPACE}BaseURL")
-            if base is not None and film.beside_mpd(base.text) not in film.files:
+            if base is not None and film.beside_mpd(base.text, one) not in film.files:
                 yield f"{one.get('id')}: {base.text} is not there"
             template = one.find(f"{NAMESPACE}SegmentTemplate")
             if template is not None and timeline(template):
@@ -191,7 +193,7 @@ def a_set_has_one_codec_and_one_cut(film: Presentation) -> Iterator[str]:
         cuts = set()
         for one in shown(adaptation_set):
             template = one.find(f"{NAMESPACE}SegmentTemplate")
-            ranges.add(named.video_range(film.bytes(film.beside_mpd(template.get("initialization")))))
+            ranges.add(named.video_range(film.bytes(film.beside_mpd(template.get("initialization"), template))))
             timescale = int(template.get("timescale", 1))
             cuts.add(tuple(Fraction(start, timescale) for start, _ in timeline(template)))
         for what, found in (("codecs", codecs), ("ranges", ranges)):
@@ -204,7 +206,7 @@ def a_set_has_one_codec_and_one_cut(film: Presentation) -> Iterator[str]:
 def codecs_and_sizes_are_those_of_the_segments(film: Presentation) -> Iterator[str]:
     for one, init, _ in _tracks(film):
         template = one.find(f"{NAMESPACE}SegmentTemplate")
-        fact = named.codec(film.bytes(film.beside_mpd(template.get("initialization"))))
+        fact = named.codec(film.bytes(film.beside_mpd(template.get("initialization"), template)))
         if not named.same_codec(one.get("codecs", ""), fact):
             yield f"{one.get('id')}: codecs {one.get('codecs')}, and it is {fact}"
         if init.kind == "vide" and (one.get("width"), one.get("height")) != (str(init.width), str(init.height)):
@@ -246,7 +248,7 @@ def images_are_grids_to_the_end(film: Presentation) -> Iterator[str]:
 def dash_offers_what_hls_offers(film: Presentation) -> Iterator[str]:
     inits = {one.playlist.init for one in film.timed.values()}
     offered = {
-        film.beside_mpd(template.get("initialization"))
+        film.beside_mpd(template.get("initialization"), template)
         for template in film.mpd.iter(f"{NAMESPACE}SegmentTemplate")
         if template.get("initialization")
     }

@@ -318,7 +318,16 @@ class Presentation:
     def sets(self, kind: str | None = None) -> list[Any]:
         return [one for one in self.mpd.iter(f"{NAMESPACE}AdaptationSet") if kind in (None, one.get("contentType"))]
 
-    def beside_mpd(self, uri: str) -> str:
-        """A path by an MPD's URI, with the BaseURL of the whole MPD where it has one."""
-        base = self.mpd.find(f"{NAMESPACE}BaseURL")
-        return _beside(self.mpd_path or "", ("" if base is None else base.text) + uri)
+    def beside_mpd(self, uri: str, within: Any) -> str:
+        """A path by an MPD's URI that stands within an element of an AdaptationSet, with the BaseURLs around it."""
+        return _beside(self.mpd_path or "", self._bases.get(within, "") + uri)
+
+    @functools.cached_property
+    def _bases(self) -> dict[Any, str]:
+        """The BaseURLs that hold for each element of each AdaptationSet, but for its Representation's own."""
+        around = self.mpd.findtext(f"{NAMESPACE}BaseURL") or ""
+        return {
+            element: around + (one.findtext(f"{NAMESPACE}BaseURL") or "")
+            for one in self.sets()
+            for element in one.iter()
+        }

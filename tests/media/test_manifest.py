@@ -276,6 +276,54 @@ def test_the_mpd_keeps_its_namespaces_and_begins_with_the_base_url():
     assert len(set(identities)) == len(identities)
 
 
+# An update -----------------------------------------------------------------------------------------------------------
+
+ENCODE, UPDATE = "v/0123456789-r1/", "v/0123456789-r2/"
+
+
+def test_an_updates_playlist_takes_pictures_from_one_folder_and_captions_from_another():
+    away = manifest.hls(MULTIVARIANT, "../0123456789-r1/", ())
+    kept = manifest.hls(away, "", CAPTIONS, {"../0123456789-r1/" + HEVC: "PQ"})
+    assert "\n../0123456789-r1/stream_1080p.m3u8\n" in kept and 'URI="captions/en.m3u8"' in kept
+    assert kept.count("VIDEO-RANGE=PQ") == 1
+    made = manifest.hls(kept, UPDATE, ())
+    assert ".." not in made
+    of_one = manifest.hls(manifest.hls(MULTIVARIANT, "", CAPTIONS, {HEVC: "PQ"}), ENCODE, ())
+    assert made == of_one.replace(f"{ENCODE}captions/", f"{UPDATE}captions/")
+
+
+def test_an_updates_mpd_names_the_folder_of_each_set():
+    kept = manifest.dash(MPD, "", CAPTIONS, "../0123456789-r1/")
+    root = ET.fromstring(manifest.dash(kept, UPDATE, ()))
+    assert root.find("BaseURL", DASH) is None
+    folders = {
+        each.get("mimeType", "").split("/")[0]: each.findtext("BaseURL", None, DASH)
+        for each in root.find("Period", DASH)
+    }
+    assert folders == {"video": ENCODE, "audio": ENCODE, "text": UPDATE}
+    for each in root.find("Period", DASH):
+        order = [child.tag.split("}")[1] for child in each]
+        assert order.count("BaseURL") == 1
+        assert set(order[order.index("BaseURL") + 1 :]) <= {"SegmentTemplate", "Representation"}
+        assert not {"SegmentTemplate", "Representation"} & set(order[: order.index("BaseURL")])
+
+
+@pytest.mark.parametrize(
+    ("folder", "uri", "whole"),
+    [
+        ("v/two/", "a.m3u8", "v/two/a.m3u8"),
+        ("v/two/", "../one/a.m3u8", "v/one/a.m3u8"),
+        ("v/two/", "../one/", "v/one/"),
+        ("", "../one/a.m3u8", "../one/a.m3u8"),
+        ("v/two/", "https://example.com/../a", "https://example.com/../a"),
+        ("v/two/", "/a/../b", "/a/../b"),
+    ],
+)
+def test_a_uri_is_seen_from_elsewhere(folder, uri, whole):
+    made = manifest.hls(f"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{uri}\n", folder, ())
+    assert made.splitlines()[-1] == whole
+
+
 def test_the_base_url_comes_after_program_information():
     described = MPD.replace("<Period", "<ProgramInformation><Title>x</Title></ProgramInformation><Period", 1)
     tags = [child.tag.split("}")[1] for child in ET.fromstring(manifest.dash(described, FOLDER, ()))]

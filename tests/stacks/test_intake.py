@@ -113,19 +113,22 @@ def test_a_job_that_hopped_is_still_ours(resources_with: Callable[..., dict[str,
 def test_bad_ends_are_recorded_and_good_ones_are_not(resources: dict[str, Any], status: str, accepted: bool) -> None:
     event = sample("states_failed", stateMachineArn="${Workflow}", status=status)
     assert accepts(resources, "BadEndRule", event) is accepted
+    assert accepts(resources, "DoneRule", event) is (status == "SUCCEEDED")
 
 
 def test_another_machines_bad_end_is_not_ours(resources: dict[str, Any]) -> None:
     assert not accepts(resources, "BadEndRule", sample("states_failed"))
+    assert not accepts(resources, "DoneRule", sample("states_failed", status="SUCCEEDED"))
 
 
-def test_the_four_rules_are_all_there_are(resources: dict[str, Any]) -> None:
+def test_the_five_rules_are_all_there_are(resources: dict[str, Any]) -> None:
     targets = {
         name: [(target["Arn"], target["DeadLetterConfig"]["Arn"]) for target in plain(rule["Targets"])]
         for name, rule in of_type(resources, "AWS::Events::Rule").items()
     }
     assert targets == {
         "UploadRule": [("${Uploads.Arn}", "${UploadsDeadLetters.Arn}")],
+        "DoneRule": [("${Uploads.Arn}", "${UploadsDeadLetters.Arn}")],
         "JobRule": [("${Jobs.Arn}", "${JobsDeadLetters.Arn}")],
         "BadEndRule": [("${RecordFunction.Arn}", "${RecordDeadLetters.Arn}")],
         "SweepRule": [("${SweepFunction.Arn}", "${SweepDeadLetters.Arn}")],
@@ -211,6 +214,8 @@ def test_only_its_own_rule_may_write_to_a_queue(resources: dict[str, Any]) -> No
     assert allowed == {
         ("${Uploads}", "events.amazonaws.com", "${UploadRule.Arn}"),
         ("${UploadsDeadLetters}", "events.amazonaws.com", "${UploadRule.Arn}"),
+        ("${Uploads}", "events.amazonaws.com", "${DoneRule.Arn}"),
+        ("${UploadsDeadLetters}", "events.amazonaws.com", "${DoneRule.Arn}"),
         ("${Jobs}", "events.amazonaws.com", "${JobRule.Arn}"),
         ("${JobsDeadLetters}", "events.amazonaws.com", "${JobRule.Arn}"),
         ("${RecordDeadLetters}", "events.amazonaws.com", "${BadEndRule.Arn}"),

@@ -22,7 +22,19 @@ TEXT = FILE.read_text()
 MACHINE = json.loads(TEXT)
 
 #: The functions that steps call; the others answer events.
-STEP_FUNCTIONS = {"ingest", "probe", "plan", "hold", "transcode", "convert", "verify", "publish", "report", "reject"}
+STEP_FUNCTIONS = {
+    "ingest",
+    "probe",
+    "plan",
+    "hold",
+    "recall",
+    "transcode",
+    "convert",
+    "verify",
+    "publish",
+    "report",
+    "reject",
+}
 
 #: Error names that are neither ours nor the service's own families. Developer Guide, "Handling errors in Step Functions
 #: workflows": newer Lambda runtimes report timeouts as Sandbox.Timedout; a crash is Runtime.ExitError.

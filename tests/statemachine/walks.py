@@ -23,7 +23,7 @@ TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task
 UNKNOWN = "SomethingNobodyExpected"
 
 #: Where the upload of these answers goes at a question that has no Next.
-TAKES = {"Budget left?": "Hold for budget", "Approval wanted?": "Hold for approval"}
+TAKES = {"Encoded already?": "Probe source", "Budget left?": "Hold for budget", "Approval wanted?": "Hold for approval"}
 
 #: What tasks answer when all is well: the parts that later states look into. An upload that takes every branch.
 ANSWERS: dict[str, Any] = {
@@ -32,7 +32,12 @@ ANSWERS: dict[str, Any] = {
         "captions": [{"key": "uploads/film.en.srt", "language": "en"}],
         "poster": "uploads/film.jpg",
         "wishes": {"publish": "hold"},
+        "base": None,
     },
+    "Recall encode": {
+        part: {"duration_ms": 10_000, "warnings": []} for part in ("source", "plan", "verified", "outputs")
+    }
+    | {"before": {"run": "v-r1"}},
     "Probe source": {"duration_ms": 10_000, "video": None},
     "Plan renditions": {
         "streams": {"settings_key": "w/streams.json"},
@@ -48,6 +53,10 @@ ANSWERS: dict[str, Any] = {
         "message": {"event": "published", "schema": 2},
     },
 }
+
+
+#: What takes a run to the states of an update.
+UPDATE = {"Ingest upload": {"base": "v-r1"}}
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,7 @@ def _walks() -> Iterator[Walk]:
     yield Walk("a film without download and captions is published", "Published", answers=plain)
     at_once = {"Ingest upload": {"wishes": {"publish": "now"}}, "Plan renditions": {"budget": "reserved"}}
     yield Walk("a film that is to be published at once, within the budget", "Published", answers=at_once)
+    yield Walk("an update uses the pictures of an earlier run and is published", "Published", answers=UPDATE)
     for state in TASKS:
         yield from _retries(state)
         yield from _reds(state)
@@ -143,21 +153,21 @@ def _catching(state: str, error: str) -> str | None:
 
 
 def _walk(says: str, state: str, errors: tuple[str, ...], ends: str | None = None) -> Walk:
-    way, usual = _way_to(state)
-    answers = {}
+    way, answers, usual = _way_to(state)
     if "States.HeartbeatTimeout" in errors:
         answers = {"Plan renditions": {"heartbeat_seconds": 1}}
     return Walk(says, ends or usual, {**way, state: errors}, answers, redriven=usual if ends == state else None)
 
 
-def _way_to(state: str) -> tuple[dict[str, tuple[str, ...]], str]:
-    """The failures that lead to a state which is not on the happy path, and where that way ends."""
+def _way_to(state: str) -> tuple[dict[str, tuple[str, ...]], Mapping[str, Any], str]:
+    """The failures and answers that lead to a state which is not on the happy path, and where that way ends."""
     name = _parallel_of(state) or state
-    for start, before in ((MACHINE["StartAt"], {}), *_caught_ways()):
+    caught = [(start, before, {}) for start, before in _caught_ways()]
+    for start, before, answers in ((MACHINE["StartAt"], {}, {}), ("Recall encode", {}, UPDATE), *caught):
         at = start
         while at is not None:
             if at == name:
-                return before, _end_after(start)
+                return before, answers, _end_after(start)
             at = _next(at)
     raise AssertionError(f"no way to {state}")
 

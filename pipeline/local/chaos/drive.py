@@ -29,7 +29,7 @@ from pipeline.aws import operate
 from pipeline.aws.clients import client
 from pipeline.local import lambda_processes
 from pipeline.local.chaos import looking
-from pipeline.local.chaos.scenarios import Sending
+from pipeline.local.chaos.scenarios import LATE, Sending
 from pipeline.local.stack import Stack
 from pipeline.media import keys
 
@@ -47,6 +47,7 @@ _PLACE = (
     "DeliveryUrl",
 )  # as operate.Place has them
 SIDECAR = b"1\n00:00:00,500 --> 00:00:01,500\nChaos, with captions.\n"
+FRENCH = b"1\n00:00:00,500 --> 00:00:01,500\nLe chaos, en retard.\n"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +106,7 @@ class Drive:
         self._peak_kb = 0
         self._sweeps = self._replayed = self._retried = 0
         self._to_retry: set[str] = set()
+        self._to_caption: dict[str, Sending] = {}
         self._messages: list[dict[str, Any]] = []
         for name, url in looking.queues(stack).items():
             if haste.visibility_seconds and looking.DEAD_LETTERS not in name:
@@ -114,7 +116,14 @@ class Drive:
     def run(self, sendings: Sequence[Sending]) -> Driven:
         doomed = {one.asset_id for one in sendings if one.cancelled}
         self._to_retry = {one.asset_id for one in sendings if one.retried}
-        besides = (self._watch_memory, self._sweep_often, lambda: self._cancel_at_work(doomed), self._retry_what_failed)
+        self._to_caption = {one.asset_id: one for one in sendings if one.captioned}
+        besides = (
+            self._watch_memory,
+            self._sweep_often,
+            lambda: self._cancel_at_work(doomed),
+            self._retry_what_failed,
+            self._caption,
+        )
         watching = [threading.Thread(target=each, daemon=True) for each in besides]
         for thread in watching:
             thread.start()
@@ -181,7 +190,7 @@ class Drive:
         )
         for name, status in looking.statuses(self._stack).items():
             (alive if status == "RUNNING" else ended)[name.rsplit("-", 2)[0]] += 1
-        waiting = set(self._to_retry)
+        waiting = {*self._to_retry, *self._to_caption}
         return sum(
             ended[asset] >= count + replaced[asset] and not alive[asset] and asset not in waiting
             for asset, count in expected.items()
@@ -257,6 +266,21 @@ class Drive:
             for asset in [asset for asset in self._to_retry if ends[asset] and "RUNNING" not in ends[asset]]:
                 if ends[asset] == {"SUCCEEDED"} or self._retry(asset, place):
                     self._to_retry.discard(asset)
+
+    def _caption(self) -> None:
+        """Send each its captions when their time has come; nobody waits for those of a film that ended without."""
+        while not self._done.wait(0.2):
+            at_work = {one.asset_id for one in list(self._stack.faults.injected) if one.kind == "mediaconvert.slow"}
+            ends = collections.defaultdict(set)
+            for name, status in looking.statuses(self._stack).items() if self._to_caption else ():
+                ends[name.rsplit("-", 2)[0]].add(status)
+            for asset, one in list(self._to_caption.items()):
+                has_ended = bool(ends[asset]) and "RUNNING" not in ends[asset] and asset not in self._to_retry
+                if (has_ended and "SUCCEEDED" in ends[asset]) if one.captioned == LATE else asset in at_work:
+                    self._s3.put_object(Bucket=self._bucket, Key=one.late_caption, Body=FRENCH)
+                    del self._to_caption[asset]
+                elif has_ended:
+                    del self._to_caption[asset]
 
     def _retry(self, asset: str, place: operate.Place) -> bool:
         """Whether that was all; else it is not recorded yet, or a fault met the operator, who tries again."""

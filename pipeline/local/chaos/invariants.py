@@ -21,7 +21,7 @@ from pipeline.media import keys
 #: Every promise by the name that its breach has.
 RULES = (
     "lost", "stuck", "wrong end", "record", "announced", "published twice", "orphan job", "paid twice", "pointer",
-    "receipt", "half published", "objects left", "dead letters",
+    "receipt", "half published", "objects left", "dead letters", "late caption",
 )  # fmt: skip
 OVER = ("COMPLETE", "ERROR", "CANCELED")
 #: What a version's record may say when its run has ended so. Everything else failed; where only the announcement did,
@@ -46,7 +46,20 @@ class Breach:
 
 def breaches(world: World, sent: Sequence[Sending]) -> list[Breach]:
     by_asset = {one.asset_id: one for one in sent}
-    rules = (_lost, _stuck, _ends, _records, _announced, _jobs, _pointers, _receipts, _whole, _left, _dead_letters)
+    rules = (
+        _lost,
+        _stuck,
+        _ends,
+        _records,
+        _announced,
+        _jobs,
+        _pointers,
+        _receipts,
+        _whole,
+        _left,
+        _dead_letters,
+        _late,
+    )
     found = [breach for rule in rules for breach in rule(world, by_asset)]
     return sorted(found, key=lambda breach: (breach.known, breach.rule, breach.number or 0))
 
@@ -92,6 +105,8 @@ def _records(world: World, sent: Mapping[str, Sending]) -> Iterator[Breach]:
         record, end = world.records.get((version.asset_id, f"version#{version.version}")), end_of(world, version)
         if record is None:
             yield Breach("record", _of(sent, version.asset_id), f"{version.version} has no record")
+        elif "published_revision" in record and record["status"] == "published":
+            continue  # its update may have ended in any way
         elif end not in ("running", "lost") and record["status"] not in STATUS.get(end, ("failed", "published")):
             what = f"{version.version} ended {end}, its record says {record['status']}"
             yield Breach("record", _of(sent, version.asset_id), what)
@@ -105,14 +120,20 @@ def _announced(world: World, sent: Mapping[str, Sending]) -> Iterator[Breach]:
         good = [name for name in runs if world.executions[name] == "published"]
         expected.update(f"{name}-published" for name in good)
         number = _of(sent, version.asset_id)
-        if len(good) > 1:
-            yield Breach("published twice", number, f"{version.version} was published by {', '.join(good)}")
+        encoded = [name for name in good if _encode_of(world, version.asset_id, name[len(version.asset_id) + 1 :])]
+        if len(encoded) > 1:
+            yield Breach("published twice", number, f"{version.version} was published by {', '.join(encoded)}")
         for name in good:
             if not told[f"{name}-published"]:
                 yield Breach("announced", number, f"{name} was published and nobody was told")
     for name in told.keys() - expected:
         # A stop after the announcement is the one way to be told of what did not end green.
         yield Breach("announced", None, f"{name} was announced and its execution did not end published")
+
+
+def _encode_of(world: World, asset_id: str, run: str) -> bool:
+    """Whether a run's pictures are its own; an update uses those of an earlier run."""
+    return world.records.get((asset_id, f"run#{run}"), {}).get("encode", run) == run
 
 
 def _jobs(world: World, sent: Mapping[str, Sending]) -> Iterator[Breach]:
@@ -140,7 +161,7 @@ def _pointers(world: World, sent: Mapping[str, Sending]) -> Iterator[Breach]:
             if newest is None or record["upload"]["order"] > newest["upload"]["order"]:
                 best[asset] = record
     for asset, record in best.items():
-        run = keys.run(record["upload"]["version"], int(record["revision"]))
+        run = keys.run(record["upload"]["version"], int(record.get("published_revision", record["revision"])))
         for what in _points_elsewhere(world, asset, run):
             yield Breach("pointer", _of(sent, asset), f"{what}, not to {run}, the newest that is published")
 
@@ -153,7 +174,8 @@ def _points_elsewhere(world: World, asset: str, run: str) -> Iterator[str]:
         yield f"asset.json ({asset_json.get('status')}) points to {said}"
     for name in ("index.m3u8", "index.mpd"):
         runs = set(re.findall(r"v/([a-z0-9]+-r\d+)/", world.texts.get(prefix + name, "")))
-        if runs != {run}:
+        pictures = world.records.get((asset, f"run#{run}"), {}).get("encode", run)
+        if not {pictures} <= runs <= {run, pictures}:
             yield f"{name} points to {', '.join(sorted(runs)) or 'nothing'}"
     current = world.records.get((asset, "asset"), {}).get("current", {})
     if f"{current.get('version')}-r{current.get('revision')}" != run:
@@ -213,6 +235,25 @@ def _left(world: World, sent: Mapping[str, Sending]) -> Iterator[Breach]:
         if count:
             what = f"{count} objects of the {status} version {version.version} are left"
             yield Breach("objects left", _of(sent, version.asset_id), what)
+
+
+def _late(world: World, sent: Mapping[str, Sending]) -> Iterator[Breach]:
+    """Captions that came after their film play with it in the end, whatever happened to the film in between."""
+    newest = {version.asset_id: version.version for version in world.versions if version.is_last}
+    for asset, one in sent.items():
+        plays = world.records.get((asset, "asset"), {}).get("current", {})
+        if one.late_caption not in world.sidecars or plays.get("version") != newest.get(asset):
+            continue
+        shown = json.loads(world.texts.get(f"{keys.pointer_prefix(asset)}asset.json", "{}"))
+        found = [each["vtt"] for each in shown.get("captions", []) if each["language"] == "fr"]
+        if not found:
+            yield Breach(
+                "late caption", one.number, f"{one.late_caption} came {one.captioned} and is not in asset.json"
+            )
+        elif not world.objects.get(keys.pointer_prefix(asset) + found[0]):
+            yield Breach("late caption", one.number, f"{found[0]} is not there")
+        elif found[0].removeprefix("v/") not in world.texts.get(f"{keys.pointer_prefix(asset)}index.mpd", ""):
+            yield Breach("late caption", one.number, f"{found[0]} is not in index.mpd")
 
 
 def _dead_letters(world: World, sent: Mapping[str, Sending]) -> Iterator[Breach]:

@@ -40,6 +40,7 @@ class World:
     texts: Mapping[str, str]  # pointers and playlists by key
     waiting: Mapping[str, int]  # queue -> messages
     receipts: Mapping[str, str]  # sources bucket: key -> text
+    sidecars: frozenset[str]  # their keys in the sources bucket
 
 
 def look(stack: Stack, messages: list[dict[str, Any]]) -> World:
@@ -54,6 +55,7 @@ def look(stack: Stack, messages: list[dict[str, Any]]) -> World:
         texts=_texts(stack, objects),
         waiting=waiting(stack),
         receipts=_receipts(stack),
+        sidecars=_sidecars(stack),
     )
 
 
@@ -70,6 +72,13 @@ def _versions(stack: Stack) -> tuple[Version, ...]:
         )
         for one in found
     )
+
+
+def _sidecars(stack: Stack) -> frozenset[str]:
+    pages = stack.client("s3").get_paginator("list_objects_v2").paginate(
+        Bucket=stack.outputs["SourcesBucket"], Prefix=keys.UPLOADS)  # fmt: skip
+    found = (one["Key"] for page in pages for one in page.get("Contents", []))
+    return frozenset(key for key in found if not keys.is_film(key))
 
 
 def executions(stack: Stack) -> dict[str, str]:

@@ -16,6 +16,8 @@ from pipeline.local.chaos.films import BAD, GOOD
 from pipeline.local.faults import Fault
 from pipeline.media import errors, keys
 
+#: When captions come that were not there with the film: while its job is at work, or once it has been published.
+MID_ENCODE, LATE = "mid-encode", "late"
 PUBLISHED = frozenset({"published"})
 REJECTED = frozenset({"rejected"})
 REAL_EVERY = 10  # uploads: at least one in ten is encoded by ffmpeg
@@ -36,6 +38,7 @@ class Story:
     cancelled: bool = False  # by an operator, when its job is at work
     retried: bool = False  # by an operator, once it has ended red
     again: tuple[tuple[str, float], ...] = ()  # films uploaded to the same key later, and how many seconds later
+    captioned: str | None = None  # French captions come: MID_ENCODE, or LATE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +58,11 @@ class Sending:
     replaced: bool
     cancelled: bool
     retried: bool
+    captioned: str | None = None
+
+    @property
+    def late_caption(self) -> str:
+        return keys.stem(self.key) + ".fr.srt"
 
     def may_end(self, is_last: bool) -> frozenset[str]:
         """How one version of the key may end; every version but the last may be superseded."""
@@ -87,8 +95,22 @@ def draw(seed: int, number: int, bucket: str, films: Mapping[str, Path]) -> Send
     sidecar = rng.random() < 0.15
     faults = (*own, *fast(asset, real))
     cancelled, retried = (any(getattr(story, name) for story in stories) for name in ("cancelled", "retried"))
+    captioned = next((story.captioned for story in stories if story.captioned), None)
     return Sending(
-        number, key, asset, film, again, sidecar, real, tuple(names), faults, ends, replaced, cancelled, retried
+        number,
+        key,
+        asset,
+        film,
+        again,
+        sidecar,
+        real,
+        tuple(names),
+        faults,
+        ends,
+        replaced,
+        cancelled,
+        retried,
+        captioned,
     )
 
 
@@ -200,6 +222,14 @@ def _cancelled_and_retried(rng: random.Random, films: Mapping[str, Path]) -> Sto
     return Story((_fault("mediaconvert.slow", 1, seconds=5.0),), PUBLISHED, cancelled=True, retried=True)
 
 
+def _captioned_in_mid_encode(rng: random.Random, films: Mapping[str, Path]) -> Story:
+    return Story((_fault("mediaconvert.slow", 1, seconds=3.0),), captioned=MID_ENCODE)
+
+
+def _captioned_late(rng: random.Random, films: Mapping[str, Path]) -> Story:
+    return Story(captioned=LATE)
+
+
 def _replaced(rng: random.Random, films: Mapping[str, Path]) -> Story:
     return Story((_fault("mediaconvert.source_replaced", file=str(films["other"])),))
 
@@ -273,6 +303,8 @@ SCENARIOS: dict[str, tuple[str, int, Teller]] = {
     "stopped, retried by an operator": ("job", 3, _stopped_and_retried),
     "cancelled, retried by an operator": ("job", 3, _cancelled_and_retried),
     "source replaced in the queue": ("job", 4, _replaced),
+    "caption comes in mid-encode": ("job", 5, _captioned_in_mid_encode),
+    "caption comes late": ("caption", 5, _captioned_late),
     "job stuck for a while": ("queue", 3, _stuck),
     "COMPLETE lost": ("events", 4, _lost_complete),
     "COMPLETE late": ("events", 2, _late_event),
