@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     table.mark(upload, "rejected", error=rejection)
     pointers.show(settings.outputs_bucket, upload, table.title(upload), "rejected")
     receipts.write(table, settings.sources_bucket, settings.delivery_url, upload)
-    topic.announce(settings.topic_arn, "rejected", upload, {"error": rejection})
+    topic.announce(settings.topic_arn, "rejected", upload, {"error": rejection}, title=table.title(upload))
     metrics.count(settings.stack, {"UploadsRejected": 1}, Code=rejection["code"])
     return rejection
 

@@ -44,7 +44,7 @@ def record(
     if not was_cancelled(version, upload.revision):
         event = "announcement_failed" if plays and not is_update(version) else "failed"
         parts = {"error": failure, "execution_arn": ended["executionArn"]}
-        topic.announce(topic_arn, event, upload, parts, redrives)
+        topic.announce(topic_arn, event, upload, parts, redrives, table.title(upload))
     table.recorded(upload, redrives)
     return cancelled
 

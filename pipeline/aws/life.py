@@ -175,7 +175,7 @@ def delete(asset_id: str, place: Place, beyond: Beyond, purge_sources: bool = Fa
     receipts.refresh(table, newest.bucket, place.delivery_url, newest)
     if purge_sources:  # after the record says that there is to be none
         report["receipts"] = objects.purge(newest.bucket, _receipt_keys(newest))
-    topic.announce(beyond.topic_arn, "deleted", newest, {"removed_objects": counts})
+    topic.announce(beyond.topic_arn, "deleted", newest, {"removed_objects": counts}, 0, table.title(newest))
     return report
 
 

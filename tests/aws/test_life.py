@@ -384,6 +384,7 @@ def test_the_team_is_told(table, workflow, beyond, monkeypatch):
     told = []
     monkeypatch.setattr(topic, "announce", lambda *arguments: told.append(arguments))
     life.delete(ASSET, PLACE, beyond)
-    ((arn, event, film, parts),) = told
+    ((arn, event, film, parts, _, title),) = told
     assert (arn, event, film.version) == (beyond.topic_arn, "deleted", ONE.version)
+    assert title == "My Film"
     assert parts["removed_objects"]["outputs"] > 0

@@ -37,7 +37,7 @@ class Workflow:
         monkeypatch.setattr(executions, "stop", lambda arn, error, cause: self.end(arn, "ABORTED"))
         monkeypatch.setattr(executions, "heartbeat", lambda token: self.calls.append(("heartbeat", token)) or True)
         monkeypatch.setattr(executions, "failed_state", lambda arn: "Verify outputs")
-        told = lambda arn, event, film, parts, repeat: self.calls.append(("told", event))  # noqa: E731
+        told = lambda arn, event, film, parts, repeat, title: self.calls.append(("told", event))  # noqa: E731
         monkeypatch.setattr(topic, "announce", told)
 
     def start(self, film, machine_arn) -> str:

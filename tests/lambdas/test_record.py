@@ -34,7 +34,7 @@ def execution(monkeypatch) -> dict[str, Any]:
 def told(monkeypatch) -> list[dict[str, Any]]:
     heard: list[dict[str, Any]] = []
     monkeypatch.setattr(
-        topic, "announce", lambda arn, event, film, parts, repeat: heard.append({"event": event, **parts})
+        topic, "announce", lambda arn, event, film, parts, repeat, title: heard.append({"event": event, **parts})
     )
     return heard
 
