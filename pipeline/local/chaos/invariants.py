@@ -113,25 +113,30 @@ def _records(world: World, sent: Mapping[str, Sending]) -> Iterator[Breach]:
 
 
 def _announced(world: World, sent: Mapping[str, Sending]) -> Iterator[Breach]:
-    told = collections.Counter(m["deduplication_id"] for m in world.messages if m["event"] == "published")
+    told = collections.Counter(m["deduplication_id"] for m in world.messages if m["event"] in ("published", "updated"))
     expected = set()
     for version in world.versions:
         runs = [name for name in world.executions if name.startswith(f"{version.asset_id}-{version.version}-r")]
         good = [name for name in runs if world.executions[name] == "published"]
-        expected.update(f"{name}-published" for name in good)
+        expected.update(_announcement(world, version.asset_id, name) for name in good)
         number = _of(sent, version.asset_id)
-        encoded = [name for name in good if _encode_of(world, version.asset_id, name[len(version.asset_id) + 1 :])]
+        encoded = [name for name in good if _is_encode(world, version.asset_id, name[len(version.asset_id) + 1 :])]
         if len(encoded) > 1:
             yield Breach("published twice", number, f"{version.version} was published by {', '.join(encoded)}")
         for name in good:
-            if not told[f"{name}-published"]:
+            if not told[_announcement(world, version.asset_id, name)]:
                 yield Breach("announced", number, f"{name} was published and nobody was told")
     for name in told.keys() - expected:
         # A stop after the announcement is the one way to be told of what did not end green.
         yield Breach("announced", None, f"{name} was announced and its execution did not end published")
 
 
-def _encode_of(world: World, asset_id: str, run: str) -> bool:
+def _announcement(world: World, asset_id: str, name: str) -> str:
+    """The deduplication id of the message that tells of this execution's publication."""
+    return f"{name}-{'published' if _is_encode(world, asset_id, name[len(asset_id) + 1 :]) else 'updated'}"
+
+
+def _is_encode(world: World, asset_id: str, run: str) -> bool:
     """Whether a run's pictures are its own; an update uses those of an earlier run."""
     return world.records.get((asset_id, f"run#{run}"), {}).get("encode", run) == run
 
@@ -252,8 +257,14 @@ def _late(world: World, sent: Mapping[str, Sending]) -> Iterator[Breach]:
             )
         elif not world.objects.get(keys.pointer_prefix(asset) + found[0]):
             yield Breach("late caption", one.number, f"{found[0]} is not there")
-        elif found[0].removeprefix("v/") not in world.texts.get(f"{keys.pointer_prefix(asset)}index.mpd", ""):
+        elif not _is_in_mpd(world.texts.get(f"{keys.pointer_prefix(asset)}index.mpd", ""), found[0]):
             yield Breach("late caption", one.number, f"{found[0]} is not in index.mpd")
+
+
+def _is_in_mpd(mpd: str, path: str) -> bool:
+    """v/<run>/captions/fr.vtt: the folder is said for the whole MPD or for the set of these captions."""
+    folder, _, file = path.partition("/captions/")
+    return f"<BaseURL>{folder}/</BaseURL>" in mpd and f"<BaseURL>captions/{file}</BaseURL>" in mpd
 
 
 def _dead_letters(world: World, sent: Mapping[str, Sending]) -> Iterator[Breach]:
