@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from pipeline.aws import objects, operate, pointers, receipts, topic, updates
@@ -148,8 +149,17 @@ def _settle(table: AssetTable, bucket: str, asset_id: str) -> None:
     # The record is open: the sweep looks again.
 
 
-def delete(asset_id: str, place: Place, beyond: Beyond, purge_sources: bool = False) -> dict[str, Any]:
-    """Take the asset away; a report of every object that was removed. Doing it twice is the same."""
+def delete(
+    asset_id: str,
+    place: Place,
+    beyond: Beyond,
+    purge_sources: bool = False,
+    tell: Callable[[int], None] = lambda count: None,
+) -> dict[str, Any]:
+    """Take the asset away; a report of every object that was removed. Doing it twice is the same.
+
+    `tell` hears how many more outputs are gone.
+    """
     table = AssetTable(place.table)
     records = _records(asset_id, table)
     uploads = [upload_of(record) for record in records]
@@ -164,7 +174,7 @@ def delete(asset_id: str, place: Place, beyond: Beyond, purge_sources: bool = Fa
         "file": newest.url,
         "cancelled": [name for name in cancelled if name],
         "outputs_bucket": place.outputs_bucket,
-        "outputs": _remove_outputs(asset_id, place.outputs_bucket),
+        "outputs": _remove_outputs(asset_id, place.outputs_bucket, tell),
         "sources_bucket": newest.bucket,
         "receipts": [],
         "sources": objects.purge(newest.bucket, _source_keys(newest)) if purge_sources else [],
@@ -201,13 +211,13 @@ def _say_removed(newest: Upload, bucket: str) -> None:
         return
 
 
-def _remove_outputs(asset_id: str, bucket: str) -> list[str]:
+def _remove_outputs(asset_id: str, bucket: str, tell: Callable[[int], None]) -> list[str]:
     prefix = keys.pointer_prefix(asset_id)
     manifests = [prefix + name for name in pointers.CONTENT_TYPES if name != pointers.ASSET_JSON]
     there = [key for key in manifests if objects.head_object(bucket, key) is not None]
     pointers.remove_manifests(bucket, asset_id)
     folders = (f"{prefix}v/", f"{keys.WORK}{asset_id}/")
-    return there + [key for folder in folders for key in objects.remove_below(bucket, folder)]
+    return there + [key for folder in folders for key in objects.remove_below(bucket, folder, tell)]
 
 
 def _source_keys(upload: Upload) -> list[str]:
