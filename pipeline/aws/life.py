@@ -127,6 +127,7 @@ def update(asset_id: str, place: Place) -> dict[str, Any]:
     following = updates.begin(record, table, place.state_machine_arn, exact=True)
     if following is None:
         raise NotNow(f"somebody else has just begun the next revision of {asset_id}")
+    table.unwarn(upload_of(records[0]))  # after a rollback it is the newest upload's record that asks for this
     receipts.refresh(table, upload.bucket, place.delivery_url, following)
     waits = table.state()["paused"]
     return {"asset_id": asset_id, "execution": following.execution_name, "waits": waits, **differs}

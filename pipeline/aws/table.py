@@ -219,6 +219,11 @@ class AssetTable:
         there = [each for each in (self.version(upload) or {}).get("warnings", []) if each != sentence]
         self._update(upload, _version_sk(upload.version), warnings=[*there, sentence][-_MOST_WARNINGS:])
 
+    def unwarn(self, upload: Upload) -> None:
+        """Forget such sentences: what they told of has been done."""
+        sk = _version_sk(upload.version)
+        self._update_if("attribute_exists(#warnings)", upload, sk, {}, remove=("warnings",))
+
     # One run -------------------------------------------------------------------------------------------------
 
     def note(self, upload: Upload, **parts: Any) -> None:

@@ -132,6 +132,15 @@ def test_what_was_rolled_back_to_can_be_updated_and_a_newer_upload_still_wins(ta
     assert_plays(update), "the revision that played last"
 
 
+def test_the_newest_uploads_record_no_longer_asks_for_what_was_done(table, workflow):  # noqa: F811
+    plays(table, workflow)
+    plays(table, workflow, TWO)
+    life.rollback(ASSET, None, PLACE)
+    table.warn(TWO, "film.en.srt came, and an older version of the film plays")
+    assert life.update(ASSET, PLACE)["execution"] == ONE.with_revision(2).execution_name
+    assert "warnings" not in table.version(TWO)
+
+
 def test_an_update_of_what_is_removed_is_not_published(table, workflow, beyond):  # noqa: F811
     plays(table, workflow)
     update = begins(table, workflow)
