@@ -44,6 +44,7 @@ ASKING = [
     ["resume"],
     ["versions", "a"],
     ["rollback", "a"],
+    ["update", "a"],
     ["delete", "a", "--yes"],
     ["sign", "a"],
     ["console", "--port", "0"],

@@ -21,9 +21,9 @@ FAILURE = {
     "state": "Transcode streams",
 }
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><b>bold</b>"
-BEGIN = ("Ingest upload", "Probe source", "Plan renditions")
+BEGIN = ("Ingest upload", "Encoded already?", "Probe source", "Plan renditions", "Budget left?")
 BRANCHES = ("Transcode streams", "Download wanted?", "No download", "Has captions?", "Convert captions")
-FINISH = ("Verify outputs", "Publish asset", "Announce asset", "Published")
+FINISH = ("Verify outputs", "Approval wanted?", "Publish asset", "Announce", "Published")
 
 
 def ago(seconds: float) -> str:
