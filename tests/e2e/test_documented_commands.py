@@ -84,6 +84,16 @@ class Here:
             assert time.monotonic() < deadline, f"{asset_id} is still {status}"
             time.sleep(0.3)
 
+    def versions(self, asset_id: str) -> list[dict[str, Any]]:
+        """Every version of an asset, when no update of any is under way."""
+        deadline = time.monotonic() + 90
+        while True:
+            found = json.loads(self.vod("versions", asset_id, "--json"))["versions"]
+            if {each["status"] for each in found} == {"published"}:
+                return found
+            assert time.monotonic() < deadline, f"{asset_id} is still {found}"
+            time.sleep(0.3)
+
 
 def io_of(work: Callable[[], int]) -> tuple[int, str, str]:
     import io
@@ -151,9 +161,10 @@ def use_of(command: Command, here: Here) -> list[str]:
         film = here.held.pop()
         here.until(film, "held")
         text = re.sub(r"\b(ASSET|EXECUTION)\b", film, text)
+    if name == "update":
+        here.versions(here.playing)
     if name == "rollback":
-        versions = json.loads(here.vod("versions", here.playing, "--json"))["versions"]
-        (other,) = [each["version"] for each in versions if not each["plays"]]
+        (other,) = [each["version"] for each in here.versions(here.playing) if not each["plays"]]
         text = f"{text} {other}"
     text = re.sub(r"\b(DOOMED|(?<=delete )ASSET)\b", here.doomed, text)
     places = {"EXECUTION": here.failing, "ASSET": here.playing, "PREFIX": "uploads/docs/", "FILM": "film.mov"}
