@@ -61,9 +61,10 @@ def main(arguments: list[str] | None = None) -> int:
         return USAGE if isinstance(error, NotAFile) or type(error).__name__ in _USAGE_ERRORS else FAILED
 
 
-def _say(line: str) -> None:
+def _say(text: str) -> None:
     """On standard error, in one piece: a terminal breaks the line, nobody else does."""
-    Console(stderr=True, highlight=False).print(printable(line), markup=False, soft_wrap=True)
+    line = printable(" ".join(text.splitlines()))
+    Console(stderr=True, highlight=False).print(line, markup=False, soft_wrap=True)
 
 
 def _sentence(error: Exception) -> str:
