@@ -310,6 +310,7 @@ def sweep_with_budget(table, jobs_queue, mediaconvert):
         )
         report = Sweep(asked, lambda: True, datetime.timedelta()).run()
         assert report.trouble == []
+        assert report.oldest_seconds < 3600, "what waits for money, some of it for years, is nobody's trouble"
         return dict(report.counts)
 
     return run
@@ -330,6 +331,7 @@ def test_a_new_day_releases_the_oldest_first_as_far_as_it_has_room(table, steps,
 def test_a_film_dearer_than_a_day_keeps_nobody_waiting_and_waits_for_an_operator(table, steps, sweep_with_budget):
     waits_for_money(steps, film(1), 7, 60)
     waits_for_money(steps, film(2), 1)
+    table._update(film(1), f"version#{film(1).version}", created_at="2020-01-01T00:00:00.000Z")
     assert "an operator must decide" in table.version(film(1))["waits"]["message"]
     assert sweep_with_budget() == {"released by the budget": 1}
     assert table.version(film(1))["status"] == "waiting"
